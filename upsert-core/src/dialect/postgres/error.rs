@@ -1,0 +1,75 @@
+//! PostgreSQL's codes in our words.
+
+use sqlx::error::DatabaseError;
+
+use crate::error::ErrorKind;
+use crate::model::Model;
+
+pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, String) {
+    let message = error.message();
+    let constraint = error.constraint().unwrap_or("unnamed");
+    match error.code().as_deref().unwrap_or_default() {
+        "42P10" => (
+            ErrorKind::MissingUniqueIndex,
+            format!(
+                "no unique index stands behind the conflict target; run `{}`",
+                model.texts.postgres.create_index
+            ),
+        ),
+        "55000" if message.contains("deferrable") => (
+            ErrorKind::MissingUniqueIndex,
+            format!(
+                "the unique constraint behind the conflict target is deferrable, and cannot decide a conflict; make it NOT \
+                 DEFERRABLE, or run `{}`",
+                model.texts.postgres.create_index
+            ),
+        ),
+        "23505" => (
+            ErrorKind::UniqueViolation,
+            format!(
+                "the row collides with another row under the unique key `{constraint}`, which is not the conflict target; \
+                 nothing was written"
+            ),
+        ),
+        "23502" => (
+            ErrorKind::NotNullViolation,
+            format!(
+                "{message}; an upsert must bring the whole row, also where it would only update"
+            ),
+        ),
+        "23503" => (
+            ErrorKind::ForeignKeyViolation,
+            format!("{message}; write the row that the foreign key `{constraint}` points at first"),
+        ),
+        "23514" => (
+            ErrorKind::CheckViolation,
+            format!("the check constraint `{constraint}` refuses the row; nothing was written"),
+        ),
+        "22003" => (
+            ErrorKind::OutOfRange,
+            format!("{message}; nothing was written: make the column's type wider"),
+        ),
+        "40P01" => (
+            ErrorKind::Deadlock,
+            "the database ended a deadlock at this call's expense; try the transaction again"
+                .to_owned(),
+        ),
+        "40001" => (
+            ErrorKind::Serialization,
+            format!("{message}; try the whole transaction again"),
+        ),
+        "55P03" => (
+            ErrorKind::LockTimeout,
+            format!("{message}; try again, or allow a longer `lock_timeout`"),
+        ),
+        "0A000" if message.contains("system column") => (ErrorKind::Unsupported, no_xmax()),
+        "42703" if message.contains("xmax") => (ErrorKind::Unsupported, no_xmax()),
+        _ => (ErrorKind::Database, message.to_owned()),
+    }
+}
+
+fn no_xmax() -> String {
+    "before version 18, PostgreSQL cannot tell inserted from updated on a partitioned table or a view (no `xmax` there); \
+     call `upsert` without `with_action`, or use PostgreSQL 18"
+        .to_owned()
+}

@@ -1,0 +1,167 @@
+//! PostgreSQL: one statement for everything, and the only database that needs its version asked.
+
+use sqlx::error::{BoxDynError, DatabaseError};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
+use sqlx::{Arguments, Decode, Encode, Executor, Row, Type};
+
+use super::returning::{self, Returning, ReturningTexts};
+use super::{ATTEMPTS, Dialect, DialectConnection, bind_row, decode, dialect_values, sealed};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Model, UpsertModel};
+use crate::returning::{Action, Upserted};
+use crate::sql::Sql;
+use crate::value::Json;
+
+mod error;
+
+/// The first version with `old` and `new` in RETURNING.
+const RETURNING_OLD: u32 = 180_000;
+
+impl sealed::Sealed for Postgres {}
+impl sealed::Sealed for PgConnection {}
+
+impl DialectConnection for PgConnection {
+    type Dialect = Postgres;
+}
+
+impl Dialect for Postgres {
+    const SURVIVES_DROP: bool = true;
+
+    fn sql(model: &'static Model) -> Sql {
+        let texts = &model.texts.postgres;
+        Sql::new(vec![
+            ("upsert", texts.upsert),
+            ("upsert_returning", texts.upsert_returning),
+            ("upsert_with_action", texts.upsert_with_action),
+            ("upsert_with_action_18", texts.upsert_with_action_18),
+            ("insert_if_absent", texts.insert_if_absent),
+            (
+                "insert_if_absent_returning",
+                texts.insert_if_absent_returning,
+            ),
+            ("select", texts.select),
+        ])
+    }
+
+    fn explain(model: &'static Model, error: &dyn DatabaseError) -> (ErrorKind, String) {
+        error::explain(model, error)
+    }
+
+    dialect_values!();
+
+    async fn upsert<T, S>(conn: &mut PgConnection, row: &T) -> Result<T::Output, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::upsert::<Self, T, S>(conn, row).await
+    }
+
+    async fn upsert_with_action<T, S>(
+        conn: &mut PgConnection,
+        row: &T,
+    ) -> Result<Upserted<T::Output>, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        let texts = &T::MODEL.texts.postgres;
+        let sql = match conn.server_version_num() {
+            Some(version) if version >= RETURNING_OLD => texts.upsert_with_action_18,
+            _ => texts.upsert_with_action,
+        };
+        for _ in 0..ATTEMPTS {
+            let arguments = bind_row::<Self, T, S>(row)?;
+            let returned = Self::fetch(conn, sql, arguments).await;
+            let returned =
+                returned.map_err(|source| Error::from_driver::<Self>(T::MODEL, source))?;
+            if let Some(returned) = returned {
+                let action = read_action(T::MODEL, &returned)?;
+                return Ok(Upserted::new(decode::<Self, T, S>(&returned)?, action));
+            }
+            if let Some(output) = returning::select::<Self, T, S>(conn, row).await? {
+                return Ok(Upserted::new(output, Action::Unchanged));
+            }
+        }
+        Err(Error::row_vanished(T::MODEL))
+    }
+
+    async fn execute_upsert<T, S>(conn: &mut PgConnection, row: &T) -> Result<u64, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::execute_upsert::<Self, T, S>(conn, row).await
+    }
+
+    async fn insert_if_absent<T, S>(conn: &mut PgConnection, row: &T) -> Result<bool, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::insert_if_absent::<Self, T, S>(conn, row).await
+    }
+
+    async fn insert_if_absent_returning<T, S>(
+        conn: &mut PgConnection,
+        row: &T,
+    ) -> Result<Option<T::Output>, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::insert_if_absent_returning::<Self, T, S>(conn, row).await
+    }
+
+    async fn get_or_insert<T, S>(
+        conn: &mut PgConnection,
+        row: &T,
+    ) -> Result<Upserted<T::Output>, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::get_or_insert::<Self, T, S>(conn, row).await
+    }
+}
+
+/// The last column of the `with_action` texts says whether the row is new.
+fn read_action(model: &'static Model, row: &PgRow) -> Result<Action, Error> {
+    match row.try_get(model.returning.len()) {
+        Ok(true) => Ok(Action::Inserted),
+        Ok(false) => Ok(Action::Updated),
+        Err(source) => Err(Error::from_driver::<Postgres>(model, source)),
+    }
+}
+
+impl Returning for Postgres {
+    fn texts(model: &'static Model) -> ReturningTexts {
+        let texts = &model.texts.postgres;
+        ReturningTexts {
+            upsert: texts.upsert,
+            upsert_returning: texts.upsert_returning,
+            insert_if_absent: texts.insert_if_absent,
+            insert_if_absent_returning: texts.insert_if_absent_returning,
+            select: texts.select,
+        }
+    }
+
+    // sqlx reads PostgreSQL's reply to its end here, and no `Vec` is needed for the one row.
+    #[allow(clippy::disallowed_methods)]
+    async fn fetch(
+        conn: &mut PgConnection,
+        sql: &'static str,
+        arguments: PgArguments,
+    ) -> Result<Option<PgRow>, sqlx::Error> {
+        conn.fetch_optional((sql, Some(arguments))).await
+    }
+
+    async fn execute(
+        conn: &mut PgConnection,
+        sql: &'static str,
+        arguments: PgArguments,
+    ) -> Result<u64, sqlx::Error> {
+        let done = Executor::execute(conn, (sql, Some(arguments))).await?;
+        Ok(done.rows_affected())
+    }
+}

@@ -1,0 +1,160 @@
+//! The calls of the databases that have a conflict target and RETURNING: PostgreSQL and SQLite.
+//!
+//! What they share is the order of the questions; how a statement is sent is the room's affair.
+
+use std::future::Future;
+
+use super::{ATTEMPTS, Dialect, bind_key, bind_row, decode};
+use crate::error::Error;
+use crate::model::{Model, UpsertModel};
+use crate::returning::{Action, Upserted};
+
+/// The texts of a dialect with RETURNING, and how it runs one.
+pub(super) trait Returning: Dialect {
+    fn texts(model: &'static Model) -> ReturningTexts;
+
+    /// Runs a statement to its very end, and gives the one row that came back.
+    fn fetch(
+        conn: &mut Self::Connection,
+        sql: &'static str,
+        arguments: Self::Arguments,
+    ) -> impl Future<Output = Result<Option<Self::Row>, sqlx::Error>> + Send;
+
+    /// Runs a statement, and gives the number of rows it inserted or updated.
+    fn execute(
+        conn: &mut Self::Connection,
+        sql: &'static str,
+        arguments: Self::Arguments,
+    ) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
+}
+
+/// The statements that both dialects have.
+pub(super) struct ReturningTexts {
+    pub upsert: &'static str,
+    pub upsert_returning: &'static str,
+    pub insert_if_absent: &'static str,
+    pub insert_if_absent_returning: &'static str,
+    pub select: &'static str,
+}
+
+/// Sends `sql` with the whole row bound, and reads the row that comes back, if any.
+pub(super) async fn fetch_row<DB, T, S>(
+    conn: &mut DB::Connection,
+    sql: &'static str,
+    row: &T,
+) -> Result<Option<T::Output>, Error>
+where
+    DB: Returning,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    let arguments = bind_row::<DB, T, S>(row)?;
+    let returned = DB::fetch(conn, sql, arguments).await;
+    match returned.map_err(|source| Error::from_driver::<DB>(T::MODEL, source))? {
+        Some(returned) => decode::<DB, T, S>(&returned).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Reads the row by its key.
+pub(super) async fn select<DB, T, S>(
+    conn: &mut DB::Connection,
+    row: &T,
+) -> Result<Option<T::Output>, Error>
+where
+    DB: Returning,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    let arguments = bind_key::<DB, T, S>(row)?;
+    let found = DB::fetch(conn, DB::texts(T::MODEL).select, arguments).await;
+    match found.map_err(|source| Error::from_driver::<DB>(T::MODEL, source))? {
+        Some(found) => decode::<DB, T, S>(&found).map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(super) async fn upsert<DB, T, S>(conn: &mut DB::Connection, row: &T) -> Result<T::Output, Error>
+where
+    DB: Returning,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    let texts = DB::texts(T::MODEL);
+    for _ in 0..ATTEMPTS {
+        if let Some(output) = fetch_row::<DB, T, S>(conn, texts.upsert_returning, row).await? {
+            return Ok(output);
+        }
+        // A trigger left the row alone; it may be gone again by now, and then the upsert would insert it.
+        if let Some(output) = select::<DB, T, S>(conn, row).await? {
+            return Ok(output);
+        }
+    }
+    Err(Error::row_vanished(T::MODEL))
+}
+
+pub(super) async fn execute_upsert<DB, T, S>(
+    conn: &mut DB::Connection,
+    row: &T,
+) -> Result<u64, Error>
+where
+    DB: Returning,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    let arguments = bind_row::<DB, T, S>(row)?;
+    let rows = DB::execute(conn, DB::texts(T::MODEL).upsert, arguments).await;
+    rows.map_err(|source| Error::from_driver::<DB>(T::MODEL, source))
+}
+
+pub(super) async fn insert_if_absent<DB, T, S>(
+    conn: &mut DB::Connection,
+    row: &T,
+) -> Result<bool, Error>
+where
+    DB: Returning,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    let arguments = bind_row::<DB, T, S>(row)?;
+    let rows = DB::execute(conn, DB::texts(T::MODEL).insert_if_absent, arguments).await;
+    match rows {
+        Ok(rows) => Ok(rows > 0),
+        Err(source) => Err(Error::from_driver::<DB>(T::MODEL, source)),
+    }
+}
+
+pub(super) async fn insert_if_absent_returning<DB, T, S>(
+    conn: &mut DB::Connection,
+    row: &T,
+) -> Result<Option<T::Output>, Error>
+where
+    DB: Returning,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    let sql = DB::texts(T::MODEL).insert_if_absent_returning;
+    fetch_row::<DB, T, S>(conn, sql, row).await
+}
+
+/// Looks first, so that a hit writes nothing and burns no sequence value; what another session inserts in between is found
+/// by looking again.
+pub(super) async fn get_or_insert<DB, T, S>(
+    conn: &mut DB::Connection,
+    row: &T,
+) -> Result<Upserted<T::Output>, Error>
+where
+    DB: Returning,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    for _ in 0..ATTEMPTS {
+        if let Some(output) = select::<DB, T, S>(conn, row).await? {
+            return Ok(Upserted::new(output, Action::Unchanged));
+        }
+        if let Some(output) = insert_if_absent_returning::<DB, T, S>(conn, row).await? {
+            return Ok(Upserted::new(output, Action::Inserted));
+        }
+    }
+    Err(Error::row_vanished(T::MODEL))
+}

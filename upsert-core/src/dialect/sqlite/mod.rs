@@ -1,0 +1,166 @@
+//! SQLite: RETURNING is always read to its end, and the action takes two statements in one write transaction.
+
+use sqlx::error::{BoxDynError, DatabaseError};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
+
+use super::returning::{self, Returning, ReturningTexts};
+use super::{Dialect, DialectConnection, dialect_values, sealed};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Model, UpsertModel};
+use crate::returning::{Action, Upserted};
+use crate::sql::Sql;
+use crate::value::Json;
+
+mod error;
+
+impl sealed::Sealed for Sqlite {}
+impl sealed::Sealed for SqliteConnection {}
+
+impl DialectConnection for SqliteConnection {
+    type Dialect = Sqlite;
+}
+
+impl Dialect for Sqlite {
+    const SURVIVES_DROP: bool = true;
+
+    fn sql(model: &'static Model) -> Sql {
+        let texts = &model.texts.sqlite;
+        Sql::new(vec![
+            ("upsert", texts.upsert),
+            ("upsert_returning", texts.upsert_returning),
+            ("insert_if_absent", texts.insert_if_absent),
+            (
+                "insert_if_absent_returning",
+                texts.insert_if_absent_returning,
+            ),
+            ("select", texts.select),
+        ])
+    }
+
+    fn explain(model: &'static Model, error: &dyn DatabaseError) -> (ErrorKind, String) {
+        error::explain(model, error)
+    }
+
+    dialect_values!();
+
+    async fn upsert<T, S>(conn: &mut SqliteConnection, row: &T) -> Result<T::Output, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::upsert::<Self, T, S>(conn, row).await
+    }
+
+    /// The insert alone tells whether the row is new. With a write lock held from the start, nobody comes in between it and
+    /// the update.
+    async fn upsert_with_action<T, S>(
+        conn: &mut SqliteConnection,
+        row: &T,
+    ) -> Result<Upserted<T::Output>, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        if conn.is_in_transaction() {
+            return insert_or_update::<T, S>(conn, row).await;
+        }
+        let driver = |source| Error::from_driver::<Self>(T::MODEL, source);
+        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(driver)?;
+        let upserted = insert_or_update::<T, S>(&mut tx, row).await?;
+        tx.commit().await.map_err(driver)?;
+        Ok(upserted)
+    }
+
+    async fn execute_upsert<T, S>(conn: &mut SqliteConnection, row: &T) -> Result<u64, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::execute_upsert::<Self, T, S>(conn, row).await
+    }
+
+    async fn insert_if_absent<T, S>(conn: &mut SqliteConnection, row: &T) -> Result<bool, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::insert_if_absent::<Self, T, S>(conn, row).await
+    }
+
+    async fn insert_if_absent_returning<T, S>(
+        conn: &mut SqliteConnection,
+        row: &T,
+    ) -> Result<Option<T::Output>, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::insert_if_absent_returning::<Self, T, S>(conn, row).await
+    }
+
+    async fn get_or_insert<T, S>(
+        conn: &mut SqliteConnection,
+        row: &T,
+    ) -> Result<Upserted<T::Output>, Error>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        returning::get_or_insert::<Self, T, S>(conn, row).await
+    }
+}
+
+async fn insert_or_update<T, S>(
+    conn: &mut SqliteConnection,
+    row: &T,
+) -> Result<Upserted<T::Output>, Error>
+where
+    T: UpsertModel<Sqlite, S>,
+    S: 'static,
+{
+    if let Some(output) = returning::insert_if_absent_returning::<Sqlite, T, S>(conn, row).await? {
+        return Ok(Upserted::new(output, Action::Inserted));
+    }
+    let sql = T::MODEL.texts.sqlite.upsert_returning;
+    if let Some(output) = returning::fetch_row::<Sqlite, T, S>(conn, sql, row).await? {
+        return Ok(Upserted::new(output, Action::Updated));
+    }
+    match returning::select::<Sqlite, T, S>(conn, row).await? {
+        Some(output) => Ok(Upserted::new(output, Action::Unchanged)),
+        None => Err(Error::row_vanished(T::MODEL)),
+    }
+}
+
+impl Returning for Sqlite {
+    fn texts(model: &'static Model) -> ReturningTexts {
+        let texts = &model.texts.sqlite;
+        ReturningTexts {
+            upsert: texts.upsert,
+            upsert_returning: texts.upsert_returning,
+            insert_if_absent: texts.insert_if_absent,
+            insert_if_absent_returning: texts.insert_if_absent_returning,
+            select: texts.select,
+        }
+    }
+
+    /// Never `fetch_one` or `fetch_optional`: they stop reading after the first row, and sqlx then drops the error of the
+    /// commit that happens when the statement is reset.
+    async fn fetch(
+        conn: &mut SqliteConnection,
+        sql: &'static str,
+        arguments: SqliteArguments,
+    ) -> Result<Option<SqliteRow>, sqlx::Error> {
+        let rows = conn.fetch_all((sql, Some(arguments))).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    async fn execute(
+        conn: &mut SqliteConnection,
+        sql: &'static str,
+        arguments: SqliteArguments,
+    ) -> Result<u64, sqlx::Error> {
+        let done = Executor::execute(conn, (sql, Some(arguments))).await?;
+        Ok(done.rows_affected())
+    }
+}

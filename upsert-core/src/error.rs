@@ -1,0 +1,287 @@
+//! What can go wrong at run time.
+
+use sqlx::error::{BoxDynError, DatabaseError};
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::dialect::Dialect;
+use crate::model::Model;
+
+/// An upsert that failed: what went wrong, in which table, and what to do about it.
+///
+/// There is one error type for all calls and databases, since the same few things go wrong in all of them; [`kind`](Self::kind)
+/// tells them apart. The driver's own error is kept as the [`source`](std::error::Error::source). The error turns into a
+/// [`sqlx::Error`] by `?`, so that it passes through functions that return one.
+///
+/// ```
+/// use upsert::{Error, ErrorKind};
+///
+/// fn status(error: &Error) -> u16 {
+///     match error.kind() {
+///         ErrorKind::UniqueViolation => 409,
+///         ErrorKind::NotNullViolation | ErrorKind::CheckViolation => 422,
+///         _ if error.is_retryable() => 503,
+///         _ => 500,
+///     }
+/// }
+/// ```
+#[derive(thiserror::Error)]
+#[error("upsert into `{}` on conflict (`{}`): {}", .0.model.table, .0.model.target, .0.detail)]
+pub struct Error(#[source] Box<Failure>);
+
+/// What an [`Error`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No unique index stands behind the conflict target. The message has the `CREATE UNIQUE INDEX` to run.
+    MissingUniqueIndex,
+    /// The row collides with another row under another unique key than the conflict target.
+    UniqueViolation,
+    /// A column that may not be NULL got none, be it in an insert or in an update.
+    NotNullViolation,
+    /// A foreign key has no row to point at.
+    ForeignKeyViolation,
+    /// A check constraint refuses the row.
+    CheckViolation,
+    /// A number does not fit its column, as when a sum overflows.
+    OutOfRange,
+    /// The database ended a deadlock at this call's expense. Another try may succeed.
+    Deadlock,
+    /// The transaction cannot be put in an order with the others. The whole transaction may be tried again.
+    Serialization,
+    /// A lock was not to be had in time (SQLite: the database is busy). Another try may succeed.
+    LockTimeout,
+    /// The row was gone, or never came to be, when it was to be read back.
+    RowVanished,
+    /// The database, its version or its settings cannot do this.
+    Unsupported,
+    /// A value of the struct cannot be sent.
+    Encode,
+    /// A value that came back does not fit its field.
+    Decode,
+    /// Anything else that the database or the way to it reports.
+    Database,
+}
+
+/// The inside of an [`Error`], boxed to keep `Result`s small.
+#[derive(Debug)]
+struct Failure {
+    kind: ErrorKind,
+    model: &'static Model,
+    detail: String,
+    source: Option<sqlx::Error>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl Error {
+    /// What the error is about.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the same call, or the same transaction, may succeed when it is tried again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Deadlock | ErrorKind::Serialization | ErrorKind::LockTimeout
+        )
+    }
+
+    /// The table, as the model names it.
+    #[must_use]
+    pub fn table(&self) -> &'static str {
+        self.0.model.table
+    }
+
+    /// The conflict target, as the model names it.
+    #[must_use]
+    pub fn conflict_target(&self) -> &'static str {
+        self.0.model.target
+    }
+
+    pub(crate) fn new(kind: ErrorKind, model: &'static Model, detail: impl Into<String>) -> Self {
+        Self(Box::new(Failure {
+            kind,
+            model,
+            detail: detail.into(),
+            source: None,
+        }))
+    }
+
+    /// The driver's error in our words.
+    pub(crate) fn from_driver<DB: Dialect>(model: &'static Model, source: sqlx::Error) -> Self {
+        let (kind, detail) = match &source {
+            sqlx::Error::Database(error) => DB::explain(model, &**error),
+            other => explain_client_side(model, other),
+        };
+        Self(Box::new(Failure {
+            kind,
+            model,
+            detail,
+            source: Some(source),
+        }))
+    }
+
+    /// A value that sqlx cannot encode; `column` is the one that was to be bound.
+    pub(crate) fn encode(model: &'static Model, column: Option<&str>, source: BoxDynError) -> Self {
+        let column = column.map_or_else(String::new, |column| format!(" of column `{column}`"));
+        let detail = format!("the value{column} cannot be sent to the database: {source}");
+        let source = Some(sqlx::Error::Encode(source));
+        Self(Box::new(Failure {
+            kind: ErrorKind::Encode,
+            model,
+            detail,
+            source,
+        }))
+    }
+
+    /// The row was not there to be read back.
+    pub(crate) fn row_vanished(model: &'static Model) -> Self {
+        Self::new(
+            ErrorKind::RowVanished,
+            model,
+            "the row was not there when it was to be read back; look for a trigger that suppresses the row or rewrites its \
+             key, a key that its column rounds or pads, or another session that deletes it",
+        )
+    }
+}
+
+/// The errors that come from this side of the wire.
+fn explain_client_side(model: &Model, source: &sqlx::Error) -> (ErrorKind, String) {
+    match source {
+        sqlx::Error::ColumnDecode { index, source } => {
+            let column = index
+                .parse::<usize>()
+                .ok()
+                .and_then(|index| model.returning.get(index));
+            let column = column.copied().unwrap_or_else(|| index.trim_matches('"'));
+            let detail = format!(
+                "column `{column}` came back with a value that its field cannot hold: {source}; make the field's type that \
+                 of the column, or an `Option` where the column may be NULL"
+            );
+            (ErrorKind::Decode, detail)
+        }
+        sqlx::Error::ColumnNotFound(column) => {
+            let detail = format!(
+                "the `FromRow` type of `returning` asks for column `{column}`, which does not come back; list it there"
+            );
+            (ErrorKind::Decode, detail)
+        }
+        sqlx::Error::Decode(_)
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::TypeNotFound { .. } => (ErrorKind::Decode, source.to_string()),
+        sqlx::Error::Encode(_) => (ErrorKind::Encode, source.to_string()),
+        sqlx::Error::PoolTimedOut => (
+            ErrorKind::Database,
+            format!(
+                "{source}; a transaction of yours may hold the pool's last connection: pass `&mut tx` instead of the pool"
+            ),
+        ),
+        other => (ErrorKind::Database, other.to_string()),
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("table", &self.0.model.table)
+            .field("conflict_target", &self.0.model.target)
+            .field("detail", &self.0.detail)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
+
+/// A database's error stays one, with its code, constraint and driver type, and with our message and kind.
+impl From<Error> for sqlx::Error {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        let Failure { kind, source, .. } = *error.0;
+        match source {
+            Some(sqlx::Error::Database(source)) => sqlx::Error::Database(Box::new(Explained {
+                kind,
+                message,
+                source,
+            })),
+            Some(source) => source,
+            None if kind == ErrorKind::RowVanished => sqlx::Error::RowNotFound,
+            None => sqlx::Error::InvalidArgument(message),
+        }
+    }
+}
+
+/// A driver's error with our words, for signatures that speak of `sqlx::Error`.
+#[derive(Debug)]
+struct Explained {
+    kind: ErrorKind,
+    message: String,
+    source: Box<dyn DatabaseError>,
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Explained {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.source.as_error())
+    }
+}
+
+impl DatabaseError for Explained {
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        self.source.code()
+    }
+
+    // The three below let `downcast_ref::<PgDatabaseError>()` and its like find the driver's error.
+
+    fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        self.source.as_error()
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+        self.source.as_error_mut()
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+        self.source.into_error()
+    }
+
+    fn constraint(&self) -> Option<&str> {
+        self.source.constraint()
+    }
+
+    fn table(&self) -> Option<&str> {
+        self.source.table()
+    }
+
+    fn kind(&self) -> sqlx::error::ErrorKind {
+        match self.kind {
+            ErrorKind::UniqueViolation => sqlx::error::ErrorKind::UniqueViolation,
+            ErrorKind::NotNullViolation => sqlx::error::ErrorKind::NotNullViolation,
+            ErrorKind::ForeignKeyViolation => sqlx::error::ErrorKind::ForeignKeyViolation,
+            ErrorKind::CheckViolation => sqlx::error::ErrorKind::CheckViolation,
+            _ => self.source.kind(),
+        }
+    }
+}

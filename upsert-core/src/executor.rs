@@ -1,0 +1,209 @@
+//! Where a statement may run: the door that takes pools, connections and transactions.
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection, Database, Pool, Transaction};
+use std::future::{Future, ready};
+use std::ops::{Deref, DerefMut};
+
+use crate::dialect::{Dialect, DialectConnection};
+use crate::error::Error;
+use crate::model::{Main, Model, UpsertModel, UpsertSpec};
+use crate::returning::Upserted;
+use crate::upsert::UpsertFuture;
+
+/// What an upsert can run on: `&pool`, `&mut connection`, `&mut transaction` or `&mut *transaction`.
+///
+/// One call holds one connection for all its statements. Taking a connection from a pool costs round trips of its own, so
+/// hot loops are faster on a connection or in a transaction.
+#[diagnostic::on_unimplemented(
+    message = "an upsert cannot run on `{Self}`",
+    label = "not an executor",
+    note = "pass `&pool`, `&mut connection`, `&mut transaction` or `&mut *transaction`",
+    note = "the database must be PostgreSQL, SQLite or MySQL/MariaDB, with the feature of its name turned on in `upsert`; sqlx's `Any` cannot be used, since its SQL is not known while compiling"
+)]
+pub trait UpsertExecutor: Send + Sized {
+    /// The database that is spoken to.
+    type Database: Dialect;
+
+    /// What the call holds while it runs.
+    #[doc(hidden)]
+    type Connection: Lease<Target = <Self::Database as Database>::Connection>;
+
+    #[doc(hidden)]
+    fn connection(self) -> impl Future<Output = Result<Self::Connection, sqlx::Error>> + Send;
+}
+
+impl<DB: Dialect> UpsertExecutor for &Pool<DB> {
+    type Database = DB;
+    type Connection = PoolConnection<DB>;
+
+    fn connection(self) -> impl Future<Output = Result<Self::Connection, sqlx::Error>> + Send {
+        self.acquire()
+    }
+}
+
+impl<'c, DB: Dialect> UpsertExecutor for &'c mut PoolConnection<DB> {
+    type Database = DB;
+    type Connection = PoolLease<'c, DB>;
+
+    fn connection(self) -> impl Future<Output = Result<Self::Connection, sqlx::Error>> + Send {
+        ready(Ok(PoolLease(self)))
+    }
+}
+
+impl<'c, DB: Dialect> UpsertExecutor for &'c mut Transaction<'_, DB> {
+    type Database = DB;
+    type Connection = &'c mut DB::Connection;
+
+    fn connection(self) -> impl Future<Output = Result<Self::Connection, sqlx::Error>> + Send {
+        ready(Ok(&mut **self))
+    }
+}
+
+impl<'c, C> UpsertExecutor for &'c mut C
+where
+    C: DialectConnection<Dialect: Database<Connection = C>>,
+{
+    type Database = C::Dialect;
+    type Connection = &'c mut C;
+
+    fn connection(self) -> impl Future<Output = Result<Self::Connection, sqlx::Error>> + Send {
+        ready(Ok(self))
+    }
+}
+
+/// A connection that is held for the length of a call.
+#[doc(hidden)]
+pub trait Lease: DerefMut + Send {
+    /// Closes the connection instead of giving it back, where it is ours to close.
+    fn abandon(&mut self) {}
+}
+
+impl<C: Connection> Lease for &mut C {}
+
+impl<DB: Database> Lease for PoolConnection<DB> {
+    fn abandon(&mut self) {
+        self.close_on_drop();
+    }
+}
+
+/// A borrowed pool connection: `&mut PoolConnection` that derefs to the connection itself.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct PoolLease<'c, DB: Database>(&'c mut PoolConnection<DB>);
+
+impl<DB: Database> Deref for PoolLease<'_, DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+impl<DB: Database> DerefMut for PoolLease<'_, DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0
+    }
+}
+
+impl<DB: Database> Lease for PoolLease<'_, DB> {
+    fn abandon(&mut self) {
+        self.0.close_on_drop();
+    }
+}
+
+/// The connection of one call, which knows whether the call came to its end.
+///
+/// sqlx loses track of a MySQL connection when a future is dropped at a bad moment (a `BEGIN` that was sent but not yet
+/// counted, a half-read reply to a prepare), and the next user of the pool would work inside a transaction that nobody
+/// commits. Where that can happen, a connection whose call was dropped is closed rather than given back.
+struct Held<E: UpsertExecutor> {
+    lease: E::Connection,
+    finished: bool,
+}
+
+impl<E: UpsertExecutor> Held<E> {
+    async fn acquire(executor: E, model: &'static Model) -> Result<Self, Error> {
+        match executor.connection().await {
+            Ok(lease) => Ok(Self {
+                lease,
+                finished: false,
+            }),
+            Err(source) => Err(Error::from_driver::<E::Database>(model, source)),
+        }
+    }
+}
+
+impl<E: UpsertExecutor> Drop for Held<E> {
+    fn drop(&mut self) {
+        if !self.finished && !E::Database::SURVIVES_DROP {
+            self.lease.abandon();
+        }
+    }
+}
+
+/// An executor whose database can store `T`. Implemented for every [`UpsertExecutor`] by way of [`UpsertModel`].
+pub trait ExecutorFor<T: UpsertSpec<S>, S: 'static = Main>: UpsertExecutor {
+    #[doc(hidden)]
+    fn run_upsert<'e>(self, row: &'e T) -> UpsertFuture<'e, T::Output>
+    where
+        Self: 'e;
+
+    #[doc(hidden)]
+    fn run_with_action<'e>(self, row: &'e T) -> UpsertFuture<'e, Upserted<T::Output>>
+    where
+        Self: 'e;
+
+    #[doc(hidden)]
+    fn run_execute<'e>(self, row: &'e T) -> UpsertFuture<'e, u64>
+    where
+        Self: 'e;
+
+    #[doc(hidden)]
+    fn run_insert_if_absent<'e>(self, row: &'e T) -> UpsertFuture<'e, bool>
+    where
+        Self: 'e;
+
+    #[doc(hidden)]
+    fn run_insert_if_absent_returning<'e>(self, row: &'e T) -> UpsertFuture<'e, Option<T::Output>>
+    where
+        Self: 'e;
+
+    #[doc(hidden)]
+    fn run_get_or_insert<'e>(self, row: &'e T) -> UpsertFuture<'e, Upserted<T::Output>>
+    where
+        Self: 'e;
+}
+
+/// Writes one method of [`ExecutorFor`]: hold a connection, let the dialect work on it, let go.
+macro_rules! run {
+    ($method:ident => $operation:ident -> $output:ty) => {
+        fn $method<'e>(self, row: &'e T) -> UpsertFuture<'e, $output>
+        where
+            Self: 'e,
+        {
+            Box::pin(async move {
+                let mut held = Held::acquire(self, T::MODEL).await?;
+                let outcome =
+                    <E::Database as Dialect>::$operation::<T, S>(&mut held.lease, row).await;
+                held.finished = true;
+                outcome
+            })
+        }
+    };
+}
+
+#[diagnostic::do_not_recommend]
+impl<E, T, S> ExecutorFor<T, S> for E
+where
+    E: UpsertExecutor,
+    T: UpsertModel<E::Database, S>,
+    S: 'static,
+{
+    run!(run_upsert => upsert -> T::Output);
+    run!(run_with_action => upsert_with_action -> Upserted<T::Output>);
+    run!(run_execute => execute_upsert -> u64);
+    run!(run_insert_if_absent => insert_if_absent -> bool);
+    run!(run_insert_if_absent_returning => insert_if_absent_returning -> Option<T::Output>);
+    run!(run_get_or_insert => get_or_insert -> Upserted<T::Output>);
+}

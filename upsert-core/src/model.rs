@@ -1,0 +1,135 @@
+//! What the derive implements.
+
+use sqlx::Database;
+use sqlx::error::BoxDynError;
+use std::sync::atomic::AtomicBool;
+
+use crate::dialect::Dialect;
+
+/// The marker of a struct's default upsert, as against its named ones.
+#[derive(Debug, Clone, Copy)]
+pub enum Main {}
+
+/// The part of a model that no database has a say in: its texts and what comes back. Derived, never written by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no upsert",
+    label = "this type does not derive `Upsert`",
+    note = "put `#[derive(upsert::Upsert)]` and `#[upsert(conflict = \"…\")]` on the struct"
+)]
+pub trait UpsertSpec<S: 'static = Main> {
+    /// What comes back: the struct itself, or what `returning` says.
+    type Output: Send;
+
+    #[doc(hidden)]
+    const MODEL: &'static Model;
+}
+
+/// A struct whose values `DB` can store: binding and mapping. Derived, never written by hand.
+///
+/// A function that is generic over the database asks for it:
+///
+/// ```
+/// use upsert::{Dialect, Upsert, UpsertModel};
+///
+/// #[derive(Upsert)]
+/// #[upsert(conflict = "name")]
+/// struct Tag { name: String, #[upsert(accumulate)] count: i64 }
+///
+/// async fn count<DB: Dialect>(name: &str, pool: &sqlx::Pool<DB>) -> Result<i64, upsert::Error>
+/// where
+///     Tag: UpsertModel<DB>,
+/// {
+///     Ok(Tag { name: name.to_owned(), count: 1 }.upsert(pool).await?.count)
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{DB}` cannot store `{Self}`",
+    note = "`{Self}` must derive `Upsert`, and `{DB}` must have a type for each of its fields"
+)]
+pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
+    /// Binds the columns that the insert writes, in the order of `Model::bound`.
+    #[doc(hidden)]
+    fn bind(&self, arguments: &mut <DB as Database>::Arguments) -> Result<(), BoxDynError>;
+
+    /// Binds the columns of the conflict target, in the order of `Model::key`.
+    #[doc(hidden)]
+    fn bind_key(&self, arguments: &mut <DB as Database>::Arguments) -> Result<(), BoxDynError>;
+
+    /// Reads what came back, by position: the list of columns is ours.
+    #[doc(hidden)]
+    fn from_returning(row: &<DB as Database>::Row) -> Result<Self::Output, sqlx::Error>;
+}
+
+/// One upsert as the derive wrote it down.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Model {
+    /// The table as the user named it, for messages.
+    pub table: &'static str,
+    /// The conflict target as the user named it, for messages.
+    pub target: &'static str,
+    /// The columns of the conflict target.
+    pub key: &'static [&'static str],
+    /// The columns that the insert binds, in order.
+    pub bound: &'static [&'static str],
+    /// The columns that come back, in order.
+    pub returning: &'static [&'static str],
+    /// Whether this process has found the unique index behind the target, on databases that do not say so themselves. (A
+    /// function, since a constant may not refer to what can change.)
+    pub index_found: fn() -> &'static AtomicBool,
+    /// The statements.
+    pub texts: Texts,
+}
+
+/// The statements of an upsert, a room a dialect.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Texts {
+    pub postgres: PostgresTexts,
+    pub sqlite: SqliteTexts,
+    pub mysql: MySqlTexts,
+}
+
+/// PostgreSQL's statements.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct PostgresTexts {
+    pub upsert: &'static str,
+    pub upsert_returning: &'static str,
+    /// Asks `xmax`, for servers before 18.
+    pub upsert_with_action: &'static str,
+    /// Asks `old`, for 18 and later.
+    pub upsert_with_action_18: &'static str,
+    pub insert_if_absent: &'static str,
+    pub insert_if_absent_returning: &'static str,
+    pub select: &'static str,
+    pub create_index: &'static str,
+}
+
+/// SQLite's statements.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct SqliteTexts {
+    pub upsert: &'static str,
+    pub upsert_returning: &'static str,
+    pub insert_if_absent: &'static str,
+    pub insert_if_absent_returning: &'static str,
+    pub select: &'static str,
+    pub create_index: &'static str,
+}
+
+/// The statements of MySQL and MariaDB.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct MySqlTexts {
+    pub upsert: &'static str,
+    /// Takes the nonce as its last bind.
+    pub upsert_with_action: &'static str,
+    /// Takes the nonce as its last bind.
+    pub insert_if_absent: &'static str,
+    pub select: &'static str,
+    /// Reads the newest version of the row, and `LAST_INSERT_ID()` after its columns.
+    pub select_locking: &'static str,
+    pub show_index: &'static str,
+    pub create_index: &'static str,
+}

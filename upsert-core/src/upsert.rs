@@ -1,0 +1,273 @@
+//! The methods that a derived struct has, and the builders they return.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use crate::dialect::Dialect;
+use crate::error::Error;
+use crate::executor::ExecutorFor;
+use crate::model::{Main, UpsertSpec};
+use crate::returning::Upserted;
+use crate::sql::Sql;
+
+/// The future of a call: boxed, `Send`, and free to be spawned.
+pub type UpsertFuture<'e, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'e>>;
+
+/// The methods of a struct that derives `Upsert`.
+///
+/// Each takes an executor: `&pool`, `&mut connection`, `&mut transaction` or `&mut *transaction`.
+pub trait Upsert: UpsertSpec<Main> + Sized {
+    /// Inserts the row, or updates the one it conflicts with, and gives the row as it now stands.
+    ///
+    /// Awaited as it is, the call gives the row; the builder's methods ask for something else: the action
+    /// ([`with_action`](UpsertOne::with_action)) or only the number of rows ([`execute`](UpsertOne::execute)).
+    ///
+    /// ```
+    /// # use upsert::Upsert;
+    /// #[derive(Upsert)]
+    /// #[upsert(conflict = "sku", accumulate = "stock")]
+    /// struct Product { sku: String, stock: i64 }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// # sqlx::query("CREATE TABLE products (sku TEXT PRIMARY KEY, stock INTEGER NOT NULL)").execute(&pool).await?;
+    /// let delivery = Product { sku: "apple".to_owned(), stock: 50 };
+    /// assert_eq!(delivery.upsert(&pool).await?.stock, 50);
+    /// assert_eq!(delivery.upsert(&pool).await?.stock, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`MissingUniqueIndex`](crate::ErrorKind::MissingUniqueIndex): no unique index stands behind the conflict target;
+    /// - [`UniqueViolation`](crate::ErrorKind::UniqueViolation): the row collides with another under another unique key;
+    /// - [`NotNullViolation`](crate::ErrorKind::NotNullViolation),
+    ///   [`CheckViolation`](crate::ErrorKind::CheckViolation),
+    ///   [`ForeignKeyViolation`](crate::ErrorKind::ForeignKeyViolation): the table does not accept the row;
+    /// - [`OutOfRange`](crate::ErrorKind::OutOfRange): a sum does not fit its column;
+    /// - [`RowVanished`](crate::ErrorKind::RowVanished): a trigger suppressed the row, or others kept deleting it;
+    /// - [`Decode`](crate::ErrorKind::Decode), [`Encode`](crate::ErrorKind::Encode): a value does not fit its type;
+    /// - [`Deadlock`](crate::ErrorKind::Deadlock), [`Serialization`](crate::ErrorKind::Serialization),
+    ///   [`LockTimeout`](crate::ErrorKind::LockTimeout): worth another try;
+    /// - [`Unsupported`](crate::ErrorKind::Unsupported), [`Database`](crate::ErrorKind::Database): anything else.
+    ///
+    /// # Dialects
+    ///
+    /// - PostgreSQL, SQLite: one statement with `RETURNING`.
+    /// - MySQL, MariaDB: one statement, and a `SELECT` by key in the same transaction to read the row back. Neither server
+    ///   has a conflict target of its own; a guard in the statement turns a hit on another unique key into an error.
+    fn upsert<'e, E>(&'e self, executor: E) -> UpsertOne<'e, Self, E, Self::Output>
+    where
+        E: ExecutorFor<Self> + 'e,
+    {
+        UpsertOne::new::<Main>(self, executor)
+    }
+
+    /// Inserts the row unless one with its key is there. Gives whether it was inserted;
+    /// [`returning`](InsertIfAbsent::returning) gives the inserted row.
+    ///
+    /// A row that is there is left as it is.
+    ///
+    /// ```
+    /// # use upsert::Upsert;
+    /// #[derive(Upsert)]
+    /// #[upsert(conflict = "name")]
+    /// struct Tag { name: String }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// # sqlx::query("CREATE TABLE tags (name TEXT PRIMARY KEY)").execute(&pool).await?;
+    /// let tag = Tag { name: "rust".to_owned() };
+    /// assert!(tag.insert_if_absent(&pool).await?);
+    /// assert!(!tag.insert_if_absent(&pool).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`upsert`](Self::upsert). Only a conflict on the target is passed over in silence: a row that collides on another
+    /// unique key, lacks a value or fails a check is an error.
+    ///
+    /// # Dialects
+    ///
+    /// - PostgreSQL, SQLite: `ON CONFLICT … DO NOTHING`.
+    /// - MySQL, MariaDB: `ON DUPLICATE KEY UPDATE` that assigns a key column to itself, never `INSERT IGNORE`; UPDATE
+    ///   triggers of the table fire for a row that was there.
+    fn insert_if_absent<'e, E>(&'e self, executor: E) -> InsertIfAbsent<'e, Self, E, Self::Output>
+    where
+        E: ExecutorFor<Self> + 'e,
+    {
+        self.upsert(executor).insert_if_absent()
+    }
+
+    /// Gives the row with this key, and inserts it first if there is none. Never empty.
+    ///
+    /// A row that is there is not written to, and no sequence value is used up.
+    ///
+    /// ```
+    /// # use upsert::Upsert;
+    /// use upsert::Action;
+    ///
+    /// #[derive(Upsert)]
+    /// #[upsert(conflict = "name", generated = "id")]
+    /// struct Tag { id: i64, name: String }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// # sqlx::query("CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)").execute(&pool).await?;
+    /// let tag = Tag { id: 0, name: "rust".to_owned() };
+    /// let first = tag.get_or_insert(&pool).await?;
+    /// let again = tag.get_or_insert(&pool).await?;
+    /// assert_eq!(first.row.id, again.row.id);
+    /// assert_eq!((first.action, again.action), (Action::Inserted, Action::Unchanged));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`upsert`](Self::upsert).
+    fn get_or_insert<'e, E>(&'e self, executor: E) -> UpsertFuture<'e, Upserted<Self::Output>>
+    where
+        E: ExecutorFor<Self> + 'e,
+    {
+        self.upsert(executor).get_or_insert()
+    }
+
+    /// The statements that this model sends to `DB`.
+    fn sql<DB: Dialect>() -> Sql {
+        DB::sql(Self::MODEL)
+    }
+}
+
+impl<T: UpsertSpec<Main>> Upsert for T {}
+
+/// One upsert that is about to run: await it for the row, or ask for something else.
+#[must_use = "an upsert does nothing until it is awaited"]
+pub struct UpsertOne<'e, T, E, O> {
+    row: &'e T,
+    executor: E,
+    operations: Operations<'e, T, E, O>,
+}
+
+/// The calls behind the builder, taken as plain function pointers while the bounds are at hand. The builder then needs none
+/// of its own, so a mistake is reported once, at the method.
+struct Operations<'e, T, E, O> {
+    upsert: fn(E, &'e T) -> UpsertFuture<'e, O>,
+    with_action: fn(E, &'e T) -> UpsertFuture<'e, Upserted<O>>,
+    execute: fn(E, &'e T) -> UpsertFuture<'e, u64>,
+    insert_if_absent: fn(E, &'e T) -> UpsertFuture<'e, bool>,
+    insert_if_absent_returning: fn(E, &'e T) -> UpsertFuture<'e, Option<O>>,
+    get_or_insert: fn(E, &'e T) -> UpsertFuture<'e, Upserted<O>>,
+}
+
+impl<'e, T, E, O> UpsertOne<'e, T, E, O> {
+    pub(crate) fn new<S: 'static>(row: &'e T, executor: E) -> Self
+    where
+        T: UpsertSpec<S, Output = O>,
+        E: ExecutorFor<T, S> + 'e,
+    {
+        let operations = Operations {
+            upsert: E::run_upsert,
+            with_action: E::run_with_action,
+            execute: E::run_execute,
+            insert_if_absent: E::run_insert_if_absent,
+            insert_if_absent_returning: E::run_insert_if_absent_returning,
+            get_or_insert: E::run_get_or_insert,
+        };
+        Self {
+            row,
+            executor,
+            operations,
+        }
+    }
+
+    /// Gives the row together with what happened to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Upsert::upsert`], and [`Unsupported`](crate::ErrorKind::Unsupported) where the database cannot tell.
+    ///
+    /// # Dialects
+    ///
+    /// - PostgreSQL: one statement; before version 18 it reads `xmax`, which partitioned tables and views do not have
+    ///   (`Unsupported`).
+    /// - SQLite: two statements in one write transaction.
+    /// - MySQL, MariaDB: the statement itself tells.
+    pub fn with_action(self) -> UpsertFuture<'e, Upserted<O>> {
+        (self.operations.with_action)(self.executor, self.row)
+    }
+
+    /// Reads nothing back, and gives the number of rows inserted or updated: 1, or 0 when the row was left alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Upsert::upsert`].
+    pub fn execute(self) -> UpsertFuture<'e, u64> {
+        (self.operations.execute)(self.executor, self.row)
+    }
+
+    /// Inserts the row unless one with its key is there: see [`Upsert::insert_if_absent`].
+    pub fn insert_if_absent(self) -> InsertIfAbsent<'e, T, E, O> {
+        InsertIfAbsent { upsert: self }
+    }
+
+    /// Gives the row with this key, and inserts it first if there is none: see [`Upsert::get_or_insert`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Upsert::upsert`].
+    pub fn get_or_insert(self) -> UpsertFuture<'e, Upserted<O>> {
+        (self.operations.get_or_insert)(self.executor, self.row)
+    }
+}
+
+impl<'e, T, E, O> IntoFuture for UpsertOne<'e, T, E, O> {
+    type Output = Result<O, Error>;
+    type IntoFuture = UpsertFuture<'e, O>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        (self.operations.upsert)(self.executor, self.row)
+    }
+}
+
+/// An insert that is about to run: await it for whether the row was inserted, or ask for the row.
+#[must_use = "an insert does nothing until it is awaited"]
+pub struct InsertIfAbsent<'e, T, E, O> {
+    upsert: UpsertOne<'e, T, E, O>,
+}
+
+impl<'e, T, E, O> InsertIfAbsent<'e, T, E, O> {
+    /// Gives the row if it was inserted, and `None` if one was there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Upsert::insert_if_absent`].
+    pub fn returning(self) -> UpsertFuture<'e, Option<O>> {
+        let UpsertOne {
+            row,
+            executor,
+            operations,
+        } = self.upsert;
+        (operations.insert_if_absent_returning)(executor, row)
+    }
+}
+
+impl<'e, T, E, O> IntoFuture for InsertIfAbsent<'e, T, E, O> {
+    type Output = Result<bool, Error>;
+    type IntoFuture = UpsertFuture<'e, bool>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let UpsertOne {
+            row,
+            executor,
+            operations,
+        } = self.upsert;
+        (operations.insert_if_absent)(executor, row)
+    }
+}

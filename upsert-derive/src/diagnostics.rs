@@ -1,0 +1,51 @@
+//! Collecting mistakes, so that all of them are reported at once, each at its own token.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+
+/// The mistakes found so far.
+#[derive(Default)]
+pub(crate) struct Faults(Vec<syn::Error>);
+
+impl Faults {
+    /// Adds a mistake, underlined at `span`.
+    pub(crate) fn at(&mut self, span: Span, message: impl Into<String>) {
+        self.0.push(syn::Error::new(span, message.into()));
+    }
+
+    /// Adds a mistake, underlined from the first to the last of `tokens`.
+    pub(crate) fn over(&mut self, tokens: impl ToTokens, message: impl Into<String>) {
+        self.0.push(syn::Error::new_spanned(tokens, message.into()));
+    }
+
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        self.0.push(error);
+    }
+
+    /// Keeps the mistake of a failed step, and goes on.
+    pub(crate) fn take<T>(&mut self, step: syn::Result<T>) -> Option<T> {
+        step.map_err(|error| self.push(error)).ok()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn into_compile_errors(self) -> TokenStream {
+        self.0.iter().map(syn::Error::to_compile_error).collect()
+    }
+}
+
+/// `; did you mean …?`, or nothing when no candidate is near.
+pub(crate) fn did_you_mean<'a>(
+    found: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> String {
+    const NEAR: f64 = 0.75;
+    let nearest = candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(found, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= NEAR)
+        .max_by(|one, two| one.0.total_cmp(&two.0));
+    nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+}

@@ -1,0 +1,25 @@
+//! The derive macro of the [`upsert`](https://docs.rs/upsert) crate. Use `upsert`; this crate is its compile-time half.
+//!
+//! The way through it: attributes → [`parse`] → [`model`] (checked) → [`sql`] (three dialects) → [`expand`] (tokens).
+
+use proc_macro::TokenStream;
+
+mod check;
+mod diagnostics;
+mod expand;
+mod expr;
+mod fallback;
+mod model;
+mod names;
+mod parse;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod types;
+
+/// Derives the upsert of a struct with named fields. The attributes are documented in the `upsert` crate.
+#[proc_macro_derive(Upsert, attributes(upsert, sqlx))]
+pub fn derive_upsert(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    expand::derive(&input).into()
+}

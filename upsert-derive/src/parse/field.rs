@@ -1,0 +1,190 @@
+//! `#[upsert(…)]` and `#[sqlx(…)]` on a field.
+
+use proc_macro2::Span;
+use syn::parse::ParseStream;
+use syn::{Attribute, Expr, Ident, LitStr, Token, Type};
+
+use super::{Word, container, words};
+use crate::diagnostics::Faults;
+
+/// The words that stand on a field.
+pub(super) const WORDS: [&str; 10] = [
+    "conflict",
+    "accumulate",
+    "coalesce",
+    "insert_only",
+    "generated",
+    "now",
+    "update",
+    "rename",
+    "skip",
+    "json",
+];
+
+/// What stands on a field.
+pub(crate) struct Field<'a> {
+    pub ident: &'a Ident,
+    pub ty: &'a Type,
+    pub conflict: Option<Span>,
+    pub generated: Option<Span>,
+    pub rules: Vec<Rule>,
+    pub rename: Option<LitStr>,
+    pub skip: Option<Span>,
+    pub json: Option<Span>,
+}
+
+/// What an update does with a column, and where it says so.
+#[derive(Clone)]
+pub(crate) enum Rule {
+    Word(RuleWord, Span),
+    Update(Box<Expr>, Span),
+}
+
+/// The rules that are one word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RuleWord {
+    Accumulate,
+    Coalesce,
+    InsertOnly,
+    Now,
+}
+
+impl RuleWord {
+    const ALL: [Self; 4] = [
+        Self::Accumulate,
+        Self::Coalesce,
+        Self::InsertOnly,
+        Self::Now,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Accumulate => "accumulate",
+            Self::Coalesce => "coalesce",
+            Self::InsertOnly => "insert_only",
+            Self::Now => "now",
+        }
+    }
+
+    pub(super) fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|word| word.name() == name)
+    }
+}
+
+impl Rule {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Word(word, _) => word.name(),
+            Self::Update(..) => "update",
+        }
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Word(_, span) | Self::Update(_, span) => *span,
+        }
+    }
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn read(field: &'a syn::Field, faults: &mut Faults) -> Self {
+        let mut read = Self {
+            ident: field
+                .ident
+                .as_ref()
+                .unwrap_or_else(|| unreachable!("only structs with named fields are read")),
+            ty: &field.ty,
+            conflict: None,
+            generated: None,
+            rules: Vec::new(),
+            rename: None,
+            skip: None,
+            json: None,
+        };
+        for attribute in &field.attrs {
+            faults.take(read.attribute(attribute));
+        }
+        read
+    }
+
+    fn attribute(&mut self, attribute: &Attribute) -> syn::Result<()> {
+        if attribute.path().is_ident("upsert") {
+            attribute.parse_args_with(|input: ParseStream| {
+                words(input, |word, input| self.word(word, input))
+            })
+        } else if attribute.path().is_ident("sqlx") {
+            attribute.parse_args_with(|input: ParseStream| {
+                words(input, |word, input| self.sqlx_word(word, input))
+            })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn word(&mut self, word: &Word, input: ParseStream) -> syn::Result<()> {
+        match word.name.as_str() {
+            "rename" => self.rename = Some(word.text(input, r#"rename = "e_mail""#)?),
+            "update" => {
+                if !input.peek(Token![=]) {
+                    let message = "`update` takes an expression: `update = old.count + new.count`";
+                    return Err(syn::Error::new(word.span, message));
+                }
+                input.parse::<Token![=]>()?;
+                self.rules.push(Rule::Update(input.parse()?, word.span));
+            }
+            "conflict" => self.conflict = alone(word, input)?,
+            "generated" => self.generated = alone(word, input)?,
+            "skip" => self.skip = alone(word, input)?,
+            "json" => self.json = alone(word, input)?,
+            name => {
+                let Some(rule) = RuleWord::find(name) else {
+                    return Err(word.unknown(&WORDS, &container::WORDS, "struct"));
+                };
+                word.alone(input)?;
+                self.rules.push(Rule::Word(rule, word.span));
+            }
+        }
+        Ok(())
+    }
+
+    /// sqlx's words for a field of a struct that derives `FromRow`, so that such a struct says them once.
+    fn sqlx_word(&mut self, word: &Word, input: ParseStream) -> syn::Result<()> {
+        let refused = |reason: &str| Err(syn::Error::new(word.span, reason));
+        match word.name.as_str() {
+            "rename" => {
+                let name = word.text(input, r#"rename = "e_mail""#)?;
+                self.rename.get_or_insert(name);
+                Ok(())
+            }
+            "skip" => {
+                self.skip = Some(word.span);
+                Ok(())
+            }
+            "json" => {
+                self.json = Some(word.span);
+                // `json(nullable)` says for `FromRow` what an `Option` says here.
+                if input.peek(syn::token::Paren) {
+                    input.parse::<proc_macro2::TokenTree>()?;
+                }
+                Ok(())
+            }
+            "flatten" => refused(
+                "`flatten` spreads a struct over columns, which an upsert cannot list; give this struct a field for each column",
+            ),
+            "try_from" => refused(
+                "`try_from` converts only what is read, and an upsert writes the field too; give the field a type that derives `sqlx::Type`",
+            ),
+            "default" => refused(
+                "`default` is for columns that may be missing, and an upsert always writes and lists its columns; for a field without a column use `#[upsert(skip)]`",
+            ),
+            name => refused(&format!(
+                "`{name}` is not a word that sqlx knows on a field"
+            )),
+        }
+    }
+}
+
+fn alone(word: &Word, input: ParseStream) -> syn::Result<Option<Span>> {
+    word.alone(input)?;
+    Ok(Some(word.span))
+}

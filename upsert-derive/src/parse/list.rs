@@ -1,0 +1,33 @@
+//! A list of column names in one string.
+
+use proc_macro2::Span;
+use syn::LitStr;
+
+use crate::diagnostics::Faults;
+
+/// A name with the place where it stands.
+#[derive(Clone)]
+pub(crate) struct Named {
+    pub name: String,
+    pub span: Span,
+}
+
+/// Splits `"tenant_id, sku"`; every name has the literal's span, which is as near as a stable compiler lets a macro point.
+pub(crate) fn parse(literal: &LitStr, faults: &mut Faults) -> Vec<Named> {
+    let text = literal.value();
+    let mut names = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        if name.is_empty() {
+            faults.at(
+                literal.span(),
+                format!("a column name is missing in `{text}`; write names separated by commas: `\"tenant_id, sku\"`"),
+            );
+            return names;
+        }
+        names.push(Named {
+            name: name.to_owned(),
+            span: literal.span(),
+        });
+    }
+    names
+}

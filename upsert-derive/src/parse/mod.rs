@@ -1,0 +1,151 @@
+//! Attributes to options: what the user wrote, with spans, and not yet what it means.
+
+mod container;
+mod crate_path;
+mod field;
+mod list;
+
+pub(crate) use container::{Container, Returning};
+pub(crate) use field::{Field, Rule, RuleWord};
+pub(crate) use list::Named;
+
+use proc_macro2::Span;
+use syn::ext::IdentExt;
+use syn::parse::ParseStream;
+use syn::{Data, DeriveInput, Fields, Ident, LitStr, Token};
+
+use crate::diagnostics::{Faults, did_you_mean};
+
+/// Everything that the user wrote about a struct.
+pub(crate) struct Input<'a> {
+    pub derive: &'a DeriveInput,
+    pub container: Container,
+    pub fields: Vec<Field<'a>>,
+}
+
+/// Reads the struct's and its fields' attributes. Mistakes go to `faults`; `None` when there is nothing to go on with.
+pub(crate) fn read<'a>(derive: &'a DeriveInput, faults: &mut Faults) -> Option<Input<'a>> {
+    let container = Container::read(&derive.attrs, faults);
+    let fields = match &derive.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(named) if !named.named.is_empty() => &named.named,
+            Fields::Unnamed(_) => {
+                faults.at(
+                    derive.ident.span(),
+                    "a tuple struct has no column names; give the fields names: `struct User { email: String }`",
+                );
+                return None;
+            }
+            Fields::Named(_) | Fields::Unit => {
+                faults.at(
+                    derive.ident.span(),
+                    "a struct without fields has no columns; add a field for each column of the table",
+                );
+                return None;
+            }
+        },
+        Data::Enum(data) => {
+            faults.at(
+                data.enum_token.span,
+                "an enum is not a row; derive `Upsert` on a struct with a field for each column, and `sqlx::Type` on enums that are columns",
+            );
+            return None;
+        }
+        Data::Union(data) => {
+            faults.at(
+                data.union_token.span,
+                "a union is not a row; derive `Upsert` on a struct with a field for each column",
+            );
+            return None;
+        }
+    };
+    let fields = fields
+        .iter()
+        .map(|field| Field::read(field, faults))
+        .collect();
+    Some(Input {
+        derive,
+        container,
+        fields,
+    })
+}
+
+/// One word of an attribute, before its value is looked at.
+struct Word {
+    name: String,
+    span: Span,
+}
+
+impl Word {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        let ident = input.call(Ident::parse_any)?;
+        Ok(Self {
+            name: ident.to_string(),
+            span: ident.span(),
+        })
+    }
+
+    /// Parses `= "text"`.
+    fn text(&self, input: ParseStream, example: &str) -> syn::Result<LitStr> {
+        let wrong =
+            |span| syn::Error::new(span, format!("`{}` takes a text: `{example}`", self.name));
+        if !input.peek(Token![=]) {
+            return Err(wrong(self.span));
+        }
+        input.parse::<Token![=]>()?;
+        let literal: LitStr = input.parse().map_err(|error| wrong(error.span()))?;
+        Ok(literal)
+    }
+
+    /// Makes sure that nothing follows a word that stands alone.
+    fn alone(&self, input: ParseStream) -> syn::Result<()> {
+        if input.is_empty() || input.peek(Token![,]) {
+            return Ok(());
+        }
+        Err(input.error(format!(
+            "`{name}` on a field stands alone: `#[upsert({name})]`",
+            name = self.name
+        )))
+    }
+
+    /// The mistake of a word that is not known here: `here` are the words that are, `elsewhere` those of the other place.
+    fn unknown(&self, here: &[&str], elsewhere: &[&str], place: &str) -> syn::Error {
+        let message = if elsewhere.contains(&self.name.as_str()) {
+            format!("`{}` stands on the {place}", self.name)
+        } else {
+            format!(
+                "`{}` is not a word of `upsert`{}",
+                self.name,
+                did_you_mean(&self.name, here.iter().copied())
+            )
+        };
+        syn::Error::new(self.span, message)
+    }
+}
+
+/// Parses words separated by commas. After a mistake, the rest of the attribute is passed over.
+fn words(
+    input: ParseStream,
+    mut word: impl FnMut(&Word, ParseStream) -> syn::Result<()>,
+) -> syn::Result<()> {
+    while !input.is_empty() {
+        let name = Word::parse(input)?;
+        if let Err(error) = word(&name, input) {
+            skip_rest(input);
+            return Err(error);
+        }
+        if input.is_empty() {
+            break;
+        }
+        if let Err(error) = input.parse::<Token![,]>() {
+            skip_rest(input);
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Without this, syn would add "unexpected token" to every mistake.
+fn skip_rest(input: ParseStream) {
+    let _ = input.parse::<proc_macro2::TokenStream>();
+}

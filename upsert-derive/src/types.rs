@@ -1,0 +1,195 @@
+//! What the tokens of a field's type tell: the derive sees no more of a type than its spelling.
+
+use syn::visit::Visit;
+use syn::{GenericArgument, Lifetime, PathArguments, Type, TypeReference};
+
+/// What kind of value a type holds, as far as its name tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Integer,
+    Float,
+    Decimal,
+    Text,
+    Bool,
+    Bytes,
+    Time(Clock),
+    /// A type of the user's, or an alias.
+    Unknown,
+}
+
+/// The form in which sqlx writes a time type on SQLite, where times are text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Clock {
+    /// An instant, as chrono's `DateTime<Utc>` is written.
+    Instant,
+    /// An instant of the `time` crate.
+    OffsetDateTime,
+    /// Date and time without a zone.
+    Local,
+    Date,
+    Time,
+    /// Whole seconds since 1970.
+    Seconds,
+}
+
+/// `T` of an `Option<T>`.
+pub(crate) fn option_inner(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = peel(ty) else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+    if last.ident != "Option" {
+        return None;
+    }
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    match arguments.args.first()? {
+        GenericArgument::Type(inner) => Some(inner),
+        _ => None,
+    }
+}
+
+/// The kind of a type, or of what its `Option` holds.
+pub(crate) fn kind(ty: &Type) -> Kind {
+    let ty = peel(option_inner(ty).unwrap_or(ty));
+    if let Type::Reference(reference) = ty {
+        return kind(&reference.elem);
+    }
+    if let Type::Slice(_) = ty {
+        return Kind::Bytes;
+    }
+    let Type::Path(path) = ty else {
+        return Kind::Unknown;
+    };
+    let Some(last) = path.path.segments.last() else {
+        return Kind::Unknown;
+    };
+    match last.ident.to_string().as_str() {
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" => Kind::Integer,
+        "f32" | "f64" => Kind::Float,
+        "Decimal" | "BigDecimal" => Kind::Decimal,
+        "String" | "str" => Kind::Text,
+        "bool" => Kind::Bool,
+        "Vec" | "Bytes" => Kind::Bytes,
+        "Box" | "Arc" | "Rc" | "Cow" => inner_kind(&last.arguments),
+        "DateTime" => Kind::Time(Clock::Instant),
+        "OffsetDateTime" => Kind::Time(Clock::OffsetDateTime),
+        "NaiveDateTime" | "PrimitiveDateTime" => Kind::Time(Clock::Local),
+        "NaiveDate" | "Date" => Kind::Time(Clock::Date),
+        "NaiveTime" | "Time" => Kind::Time(Clock::Time),
+        _ => Kind::Unknown,
+    }
+}
+
+fn inner_kind(arguments: &PathArguments) -> Kind {
+    let PathArguments::AngleBracketed(arguments) = arguments else {
+        return Kind::Unknown;
+    };
+    let inner = arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    inner.map_or(Kind::Unknown, kind)
+}
+
+impl Kind {
+    /// The form of the clock for a column of this type. A name the derive does not know is taken for an instant, which is what
+    /// an alias of a time type mostly is.
+    pub(crate) fn clock(self) -> Option<Clock> {
+        match self {
+            Self::Time(clock) => Some(clock),
+            Self::Integer => Some(Clock::Seconds),
+            Self::Unknown => Some(Clock::Instant),
+            Self::Float | Self::Decimal | Self::Text | Self::Bool | Self::Bytes => None,
+        }
+    }
+
+    /// Whether `+ - * /` can mean something.
+    pub(crate) fn is_number(self) -> bool {
+        matches!(
+            self,
+            Self::Integer | Self::Float | Self::Decimal | Self::Unknown
+        )
+    }
+}
+
+/// What the integer type of a field can hold, where that is less than the 64 bits that SQLite stores.
+pub(crate) fn integer_range(ty: &Type) -> Option<(i64, i64)> {
+    let Type::Path(path) = peel(option_inner(ty).unwrap_or(ty)) else {
+        return None;
+    };
+    Some(
+        match path.path.segments.last()?.ident.to_string().as_str() {
+            "i8" => (i8::MIN.into(), i8::MAX.into()),
+            "i16" => (i16::MIN.into(), i16::MAX.into()),
+            "i32" => (i32::MIN.into(), i32::MAX.into()),
+            "u8" => (0, u8::MAX.into()),
+            "u16" => (0, u16::MAX.into()),
+            "u32" => (0, u32::MAX.into()),
+            _ => return None,
+        },
+    )
+}
+
+/// The first thing in a type that only lives as long as something else.
+pub(crate) fn borrow_in(ty: &Type) -> Option<&Type> {
+    struct Borrows(bool);
+
+    impl Visit<'_> for Borrows {
+        fn visit_type_reference(&mut self, _: &TypeReference) {
+            self.0 = true;
+        }
+
+        fn visit_lifetime(&mut self, lifetime: &Lifetime) {
+            self.0 |= lifetime.ident != "static";
+        }
+    }
+
+    let mut borrows = Borrows(false);
+    borrows.visit_type(ty);
+    borrows.0.then_some(ty)
+}
+
+/// Sees through the invisible groups that `macro_rules!` puts around a `$ty`, and through parentheses.
+fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        _ => ty,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syn::parse_quote;
+
+    #[test]
+    fn a_type_is_known_by_its_last_name() {
+        let kinds: [(Type, Kind); 8] = [
+            (parse_quote!(i64), Kind::Integer),
+            (parse_quote!(Option<core::primitive::u8>), Kind::Integer),
+            (parse_quote!(&'a str), Kind::Text),
+            (parse_quote!(std::borrow::Cow<'a, str>), Kind::Text),
+            (parse_quote!(Vec<u8>), Kind::Bytes),
+            (
+                parse_quote!(Option<chrono::DateTime<Utc>>),
+                Kind::Time(Clock::Instant),
+            ),
+            (parse_quote!(rust_decimal::Decimal), Kind::Decimal),
+            (parse_quote!(Cents), Kind::Unknown),
+        ];
+        for (ty, expected) in kinds {
+            assert_eq!(kind(&ty), expected);
+        }
+    }
+
+    #[test]
+    fn only_a_lifetime_that_ends_borrows() {
+        assert!(borrow_in(&parse_quote!(Cow<'a, str>)).is_some());
+        assert!(borrow_in(&parse_quote!(Option<&'static str>)).is_some());
+        assert!(borrow_in(&parse_quote!(Cow<'static, str>)).is_none());
+        assert!(borrow_in(&parse_quote!(String)).is_none());
+    }
+}
