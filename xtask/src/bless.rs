@@ -7,7 +7,7 @@ use crate::workspace;
 /// Library tests and `tests/ui.rs` are where snapshots are kept; neither needs a server.
 pub fn run() -> Result<bool> {
     let status = workspace::cargo()
-        .args(["test", "--workspace", "--all-features", "--no-fail-fast"])
+        .args(["test", "--workspace", "--no-fail-fast"])
         .args(["--lib", "--test", "ui"])
         .env("INSTA_UPDATE", "always")
         .env("TRYBUILD", "overwrite")

@@ -70,7 +70,7 @@ fn run_on_postgres_18(url: &str, arguments: &[OsString], report: &mut Report) ->
 
 fn cargo_test() -> Command {
     let mut cargo = workspace::cargo();
-    cargo.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    cargo.args(["test", "--workspace", "--no-fail-fast"]);
     // Which databases run is told by our own arguments.
     cargo.env_remove("UPSERT_ONLY");
     cargo
