@@ -51,6 +51,8 @@ pub enum ErrorKind {
     Serialization,
     /// A lock was not to be had in time (SQLite: the database is busy). Another try may succeed.
     LockTimeout,
+    /// The row is there, but deleted, and the model says that this is an error (`on_deleted = "error"`).
+    Deleted,
     /// The row was gone, or never came to be, when it was to be read back.
     RowVanished,
     /// The database, its version or its settings cannot do this.
@@ -142,6 +144,13 @@ impl Error {
         }))
     }
 
+    /// The row that conflicts is a deleted one. The database's own words for it say something else.
+    pub(crate) fn into_deleted(mut self) -> Self {
+        self.0.kind = ErrorKind::Deleted;
+        self.0.detail = row_is_deleted(self.0.model);
+        self
+    }
+
     /// The row was not there to be read back.
     pub(crate) fn row_vanished(model: &'static Model) -> Self {
         Self::new(
@@ -151,6 +160,14 @@ impl Error {
              key, a key that its column rounds or pads, or another session that deletes it",
         )
     }
+}
+
+/// What to say of a row that is deleted.
+pub(crate) fn row_is_deleted(model: &Model) -> String {
+    format!(
+        "the row is there, but deleted (`{}` is not NULL), and nothing was written; `on_deleted = \"revive\"` would bring it back",
+        model.deleted.unwrap_or_default()
+    )
 }
 
 /// The errors that come from this side of the wire.

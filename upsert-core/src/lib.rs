@@ -4,10 +4,12 @@
 //! [`Upsert`] (the methods) → [`UpsertExecutor`] (one connection) → [`Dialect`] (the driver) → the row.
 
 mod accumulate;
+mod capability;
 mod dialect;
 mod error;
 mod executor;
 mod model;
+mod patch;
 mod returning;
 mod sql;
 mod upsert;
@@ -18,6 +20,7 @@ pub use dialect::{Dialect, DialectConnection};
 pub use error::{Error, ErrorKind};
 pub use executor::{ExecutorFor, UpsertExecutor};
 pub use model::{Main, UpsertModel, UpsertSpec};
+pub use patch::Patch;
 pub use returning::{Action, Upserted};
 pub use sql::Sql;
 pub use upsert::{InsertIfAbsent, Upsert, UpsertFuture, UpsertOne};

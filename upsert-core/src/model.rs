@@ -55,6 +55,18 @@ pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
     #[doc(hidden)]
     fn bind_key(&self, arguments: &mut <DB as Database>::Arguments) -> Result<(), BoxDynError>;
 
+    /// Binds one value, for statements that take the binds more than once or in another order. Models without such statements
+    /// do not have it.
+    #[doc(hidden)]
+    fn bind_one(
+        &self,
+        place: usize,
+        arguments: &mut <DB as Database>::Arguments,
+    ) -> Result<(), BoxDynError> {
+        let _ = (place, arguments);
+        unreachable!("the statements of this model take their binds in order")
+    }
+
     /// Reads what came back, by position: the list of columns is ours.
     #[doc(hidden)]
     fn from_returning(row: &<DB as Database>::Row) -> Result<Self::Output, sqlx::Error>;
@@ -68,17 +80,32 @@ pub struct Model {
     pub table: &'static str,
     /// The conflict target as the user named it, for messages.
     pub target: &'static str,
-    /// The columns of the conflict target.
+    /// The columns of the conflict target, as reading by key binds them.
     pub key: &'static [&'static str],
+    /// What the unique index behind the target is over.
+    pub index: &'static [IndexPart],
     /// The columns that the insert binds, in order.
     pub bound: &'static [&'static str],
     /// The columns that come back, in order.
     pub returning: &'static [&'static str],
+    /// Whether a conflicting row may be left alone.
+    pub guarded: bool,
+    /// The column by which the statement refuses rows that are deleted.
+    pub deleted: Option<&'static str>,
     /// Whether this process has found the unique index behind the target, on databases that do not say so themselves. (A
     /// function, since a constant may not refer to what can change.)
     pub index_found: fn() -> &'static AtomicBool,
     /// The statements.
     pub texts: Texts,
+}
+
+/// A part of the unique index behind a conflict target.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum IndexPart {
+    Column(&'static str),
+    /// An expression, by the columns it is computed from.
+    Expression(&'static [&'static str]),
 }
 
 /// The statements of an upsert, a room a dialect.
@@ -115,6 +142,8 @@ pub struct SqliteTexts {
     pub insert_if_absent: &'static str,
     pub insert_if_absent_returning: &'static str,
     pub select: &'static str,
+    /// Whether the row is deleted, for models that refuse such rows.
+    pub select_deleted: &'static str,
     pub create_index: &'static str,
 }
 
@@ -122,14 +151,34 @@ pub struct SqliteTexts {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct MySqlTexts {
-    pub upsert: &'static str,
-    /// Takes the nonce as its last bind.
-    pub upsert_with_action: &'static str,
-    /// Takes the nonce as its last bind.
-    pub insert_if_absent: &'static str,
+    pub upsert: MySqlStatement,
+    pub upsert_with_action: MySqlStatement,
+    pub insert_if_absent: MySqlStatement,
     pub select: &'static str,
     /// Reads the newest version of the row, and `LAST_INSERT_ID()` after its columns.
     pub select_locking: &'static str,
+    /// Whether the row is deleted, for models that refuse such rows.
+    pub select_deleted: &'static str,
     pub show_index: &'static str,
     pub create_index: &'static str,
+}
+
+/// A statement whose binds MySQL cannot number.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct MySqlStatement {
+    pub sql: &'static str,
+    /// What each `?` is; empty where they are the row's binds in order, and the nonce after them if the statement tells what
+    /// happened.
+    pub slots: &'static [Slot],
+}
+
+/// What a `?` stands for.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub enum Slot {
+    /// The row's bind of this place.
+    Bind(usize),
+    /// The number by which the reply says what happened.
+    Nonce,
 }

@@ -1,14 +1,46 @@
 //! What generated code may name, and nothing else.
 
 pub use crate::accumulate::Accumulate;
-pub use crate::dialect::Dialect;
-pub use crate::model::{
-    Main, Model, MySqlTexts, PostgresTexts, SqliteTexts, Texts, UpsertModel, UpsertSpec,
+pub use crate::capability::{
+    NamedConstraint, NotMySql, NotPostgres, NotSqlite, NullsNotDistinct, OrdersInstants,
+    PartialIndex,
 };
+pub use crate::dialect::Dialect;
+pub use crate::executor::ExecutorFor;
+pub use crate::model::{
+    IndexPart, Main, Model, MySqlStatement, MySqlTexts, PostgresTexts, Slot, SqliteTexts, Texts,
+    UpsertModel, UpsertSpec,
+};
+pub use crate::patch::Patch;
+pub use crate::sql::Sql;
+pub use crate::upsert::UpsertOne;
 pub use crate::value::{Bind, Column, Json, Read};
 pub use sqlx::error::BoxDynError;
 pub use sqlx::{Database, Error as SqlxError, FromRow};
 pub use std::sync::atomic::AtomicBool;
+
+/// A call of the upsert that `S` marks.
+pub fn upsert_one<'e, T, E, S>(row: &'e T, executor: E) -> UpsertOne<'e, T, E, T::Output>
+where
+    T: UpsertSpec<S>,
+    E: ExecutorFor<T, S> + 'e,
+    S: 'static,
+{
+    UpsertOne::new::<S>(row, executor)
+}
+
+/// The statements of a model.
+pub fn sql_of<DB: Dialect>(model: &'static Model) -> Sql {
+    DB::sql(model)
+}
+
+/// Binds whether a `Patch` is `Set`.
+pub fn add_is_set<DB: Dialect, T>(
+    arguments: &mut DB::Arguments,
+    patch: &Patch<T>,
+) -> Result<(), BoxDynError> {
+    DB::add_flag(arguments, patch.is_set())
+}
 
 /// A value that must be there; `index` is the column's place, for the message.
 pub fn not_null<T>(value: Option<T>, index: usize) -> Result<T, SqlxError> {
@@ -27,8 +59,11 @@ pub const INVALID: Model = Model {
     table: "",
     target: "",
     key: &[],
+    index: &[],
     bound: &[],
     returning: &[],
+    guarded: false,
+    deleted: None,
     index_found: || {
         static FOUND: AtomicBool = AtomicBool::new(false);
         &FOUND
@@ -50,16 +85,23 @@ pub const INVALID: Model = Model {
             insert_if_absent: "",
             insert_if_absent_returning: "",
             select: "",
+            select_deleted: "",
             create_index: "",
         },
         mysql: MySqlTexts {
-            upsert: "",
-            upsert_with_action: "",
-            insert_if_absent: "",
+            upsert: NOTHING,
+            upsert_with_action: NOTHING,
+            insert_if_absent: NOTHING,
             select: "",
             select_locking: "",
+            select_deleted: "",
             show_index: "",
             create_index: "",
         },
     },
+};
+
+const NOTHING: MySqlStatement = MySqlStatement {
+    sql: "",
+    slots: &[],
 };

@@ -1,48 +1,79 @@
 //! The rules across fields, each with its reason.
 
-use proc_macro2::Span;
-use syn::DeriveInput;
-use syn::spanned::Spanned;
+use syn::{DeriveInput, Expr as SynExpr};
 
 use crate::diagnostics::Faults;
-use crate::model::{Assignment, Draft, Output};
-use crate::parse::{self, Container, Rule, RuleWord};
+use crate::expr::alike;
+use crate::model::{Assignment, Draft, Guard, Insert, Output, rule_span};
+use crate::parse::{self, Named, Options, Rule, RuleWord};
 use crate::sql;
-use crate::types;
+use crate::target::{self, Target, TargetPart};
+use crate::types::{self, Kind};
 
 /// An upsert without a target would be an insert.
 pub(crate) fn target(
     derive: &DeriveInput,
-    container: &Container,
-    target: &[usize],
+    options: &Options,
+    conflict: &[Named],
+    target: &Target,
     drafts: &[Draft],
     faults: &mut Faults,
 ) {
-    let wrong_name = container
-        .conflict
-        .as_ref()
-        .is_some_and(|(_, columns)| !columns.is_empty());
-    if target.is_empty() && !wrong_name && container.conflict.is_none() {
+    if target.parts.is_empty() && conflict.is_empty() {
         let example = drafts.iter().find(|draft| draft.generated.is_empty());
         let example = example.map_or("email", |draft| draft.name.as_str());
+        if let Some(constraint) = &options.constraint {
+            faults.at(
+                constraint.span(),
+                format!(
+                    "say which columns the constraint is over, for reading a row by its key: `conflict = \"{example}\"` beside it"
+                ),
+            );
+            return;
+        }
+        let place = options
+            .name
+            .as_ref()
+            .map_or(derive.ident.span(), |name| name.span());
         faults.at(
-            derive.ident.span(),
+            place,
             format!(
                 "there is no conflict target; name the column or columns that decide whether a row is already there: `#[upsert(conflict = \"{example}\")]`"
             ),
         );
     }
+    if let Some(predicate) = &options.conflict_where {
+        target::check_predicate(&predicate.value(), predicate.span(), faults);
+        if let Some(constraint) = &options.constraint {
+            faults.at(
+                constraint.span(),
+                "a constraint has no predicate; keep `constraint` or `conflict_where`",
+            );
+        }
+    }
+    if let Some(constraint) = &options.constraint {
+        let plain = |part: &TargetPart| matches!(part, TargetPart::Column(_));
+        if constraint.value().trim().is_empty() || constraint.value().contains('\0') {
+            faults.at(constraint.span(), "the constraint has no name");
+        } else if !target.parts.iter().all(plain) {
+            faults.at(
+                constraint.span(),
+                "a constraint is over columns, not over expressions; keep one of the two",
+            );
+        }
+    }
 }
 
 /// What is said about one column must make sense together.
-pub(crate) fn draft(draft: &Draft, faults: &mut Faults) {
+pub(crate) fn draft(draft: &Draft, target: &Target, faults: &mut Faults) {
     named_once(draft, faults);
-    key(draft, faults);
+    key(draft, target, faults);
     generated(draft, faults);
     one_rule(draft, faults);
     coalesce(draft, faults);
-    accumulate(draft, faults);
+    documents(draft, faults);
     now(draft, faults);
+    patch(draft, faults);
 }
 
 /// A column that is named twice in one list is a slip of the pen, and the list then lacks another.
@@ -58,7 +89,7 @@ fn named_once(draft: &Draft, faults: &mut Faults) {
 }
 
 /// The key decides which row is meant, so no update may touch it; and a NULL in it would never conflict.
-fn key(draft: &Draft, faults: &mut Faults) {
+fn key(draft: &Draft, target: &Target, faults: &mut Faults) {
     let Some(&span) = draft.key.first() else {
         return;
     };
@@ -76,6 +107,15 @@ fn key(draft: &Draft, faults: &mut Faults) {
             ),
         );
     }
+    if let Some(insert) = draft.insert {
+        faults.over(
+            insert,
+            format!(
+                "`{}` is part of the conflict target, and a row is read back by the field's own value; compute it in Rust, or use an expression target: `conflict = \"lower({})\"`",
+                draft.name, draft.name
+            ),
+        );
+    }
     if !draft.generated.is_empty() {
         faults.at(
             span,
@@ -85,11 +125,12 @@ fn key(draft: &Draft, faults: &mut Faults) {
             ),
         );
     }
-    if types::option_inner(draft.ty).is_some() {
+    let covered = target.predicate.is_some() || target.nulls_not_distinct;
+    if types::option_inner(draft.ty).is_some() && !covered {
         faults.at(
             span,
             format!(
-                "`{}` is an `Option`, and NULL never conflicts: such a row would be inserted again each time; make the field's type plain",
+                "`{}` is an `Option`, and NULL never conflicts: such a row would be inserted again each time; make the field's type plain, or say `nulls_not_distinct` if the index does (PostgreSQL 15 and later)",
                 draft.name
             ),
         );
@@ -108,6 +149,15 @@ fn generated(draft: &Draft, faults: &mut Faults) {
                 "`{}` is generated by the database and never written; take `{}` away",
                 draft.name,
                 rule.name()
+            ),
+        );
+    }
+    if let Some(insert) = draft.insert {
+        faults.over(
+            insert,
+            format!(
+                "`{}` is generated by the database and never written; take `insert` away",
+                draft.name
             ),
         );
     }
@@ -136,6 +186,15 @@ fn one_rule(draft: &Draft, faults: &mut Faults) {
         };
         faults.at(rule.span(), message);
     }
+    if let (Some(insert), Some(_)) = (draft.insert, draft.word(RuleWord::Now)) {
+        faults.over(
+            insert,
+            format!(
+                "`{}` already gets the clock by `now`; keep one of the two",
+                draft.name
+            ),
+        );
+    }
 }
 
 /// A plain value is never NULL, so nothing would ever be kept.
@@ -144,25 +203,28 @@ fn coalesce(draft: &Draft, faults: &mut Faults) {
         && types::option_inner(draft.ty).is_none()
     {
         let name = &draft.name;
-        faults.at(
-                span,
-                format!("`{name}` is never NULL, so `coalesce` would keep nothing; make the field an `Option`"),
-            );
+        faults.at(span, format!("`{name}` is never NULL, so `coalesce` would keep nothing; make the field an `Option`"));
     }
 }
 
-/// A JSON document has no sum. (Of other types, `Accumulate` is asked, which knows the user's own.)
-fn accumulate(draft: &Draft, faults: &mut Faults) {
-    if let Some(span) = draft.word(RuleWord::Accumulate)
-        && draft.json
-    {
-        faults.at(
-            span,
-            format!(
-                "`{}` is stored as JSON, which cannot be added up",
-                draft.name
-            ),
-        );
+/// A JSON document has no sum and no order. (Of other types, `Accumulate` is asked, which knows the user's own.)
+fn documents(draft: &Draft, faults: &mut Faults) {
+    for (word, cannot) in [
+        (RuleWord::Accumulate, "added up"),
+        (RuleWord::Greatest, "put in an order"),
+        (RuleWord::Least, "put in an order"),
+    ] {
+        if let Some(span) = draft.word(word)
+            && draft.json
+        {
+            faults.at(
+                span,
+                format!(
+                    "`{}` is stored as JSON, which cannot be {cannot}",
+                    draft.name
+                ),
+            );
+        }
     }
 }
 
@@ -172,32 +234,74 @@ fn now(draft: &Draft, faults: &mut Faults) {
         && draft.kind().clock().is_none()
     {
         faults.at(
-                span,
-                format!(
-                    "`now` writes the time into `{}`, whose type holds none; use a date or time type, or an integer for seconds since 1970",
-                    draft.name
-                ),
-            );
+            span,
+            format!(
+                "`now` writes the time into `{}`, whose type holds none; use a date or time type, or an integer for seconds since 1970",
+                draft.name
+            ),
+        );
+    }
+}
+
+/// A `Patch` says for itself what an update does.
+fn patch(draft: &Draft, faults: &mut Faults) {
+    if types::patch_inner(draft.ty).is_none() {
+        return;
+    }
+    for rule in &draft.rules {
+        faults.at(
+            rule.span(),
+            format!(
+                "`{}` is a `Patch`, which says itself whether the column is set; take `{}` away",
+                draft.name,
+                rule.name()
+            ),
+        );
+    }
+    if let Some(&span) = draft.key.first() {
+        faults.at(
+            span,
+            format!(
+                "`{}` is a `Patch`, and a conflict target is always given; make its type plain",
+                draft.name
+            ),
+        );
+    }
+    if draft.json || draft.insert.is_some() {
+        faults.at(
+            draft.ident.span(),
+            format!(
+                "`{}` is a `Patch`, which goes with neither `json` nor `insert`",
+                draft.name
+            ),
+        );
     }
 }
 
 /// A field without a column has nothing for a rule to be about.
-pub(crate) fn skipped(field: &parse::Field, skip: Span, faults: &mut Faults) {
-    let said = [
-        field.conflict,
-        field.generated,
-        field.json,
-        field.rename.as_ref().map(|name| name.span()),
-    ];
-    let said = said
-        .into_iter()
-        .flatten()
-        .chain(field.rules.iter().map(Rule::span));
-    if said.count() > 0 {
+pub(crate) fn without_column(field: &parse::Field, faults: &mut Faults) {
+    let (word, span) = match (field.skip, field.param) {
+        (Some(skip), Some(_)) => {
+            faults.at(
+                skip,
+                format!("`{}` is either skipped or a `param`; keep one", field.ident),
+            );
+            return;
+        }
+        (Some(skip), None) => ("skipped", skip),
+        (None, Some(param)) => ("a `param`", param),
+        (None, None) => return,
+    };
+    let rename = field.rename.as_ref().map(|name| name.span());
+    let insert = field.insert.as_ref().map(|_| span);
+    let json = field.json.filter(|_| field.skip.is_some());
+    let said = [field.conflict, field.generated, rename, insert, json];
+    let rules = field.rules.iter().map(Rule::span);
+    if said.into_iter().flatten().chain(rules).count() > 0 {
         faults.at(
-            skip,
+            span,
             format!(
-                "`{}` is skipped, so it has no column; take its other words away",
+                "`{}` is {word}, so it has no column; take its other words away",
                 field.ident
             ),
         );
@@ -230,7 +334,6 @@ pub(crate) fn distinct_names(drafts: &[Draft], faults: &mut Faults) {
 
 /// What comes back is owned; a struct that borrows can only be sent.
 pub(crate) fn output(derive: &DeriveInput, output: &Output, drafts: &[Draft], faults: &mut Faults) {
-    let returned = output.columns().iter().map(|&column| &drafts[column]);
     match output {
         Output::This(_) => {
             if let Some(borrowed) = drafts.iter().find_map(|draft| types::borrow_in(draft.ty)) {
@@ -244,7 +347,7 @@ pub(crate) fn output(derive: &DeriveInput, output: &Output, drafts: &[Draft], fa
             }
         }
         Output::Scalar(_) | Output::Tuple(_) => {
-            for draft in returned {
+            for draft in output.columns().iter().map(|&column| &drafts[column]) {
                 if types::borrow_in(draft.ty).is_some() {
                     faults.over(
                         draft.ty,
@@ -256,7 +359,7 @@ pub(crate) fn output(derive: &DeriveInput, output: &Output, drafts: &[Draft], fa
         Output::FromRow(..) => {}
     }
     if let Output::Tuple(columns) = output {
-        // sqlx stops there too, and a struct says more.
+        // Beyond this nobody can tell the members apart, and a struct says more.
         const LONGEST: usize = 12;
         if columns.len() > LONGEST {
             faults.at(
@@ -270,24 +373,165 @@ pub(crate) fn output(derive: &DeriveInput, output: &Output, drafts: &[Draft], fa
     }
 }
 
-/// MySQL and MariaDB assign from left to right, and each assignment sees what those before it wrote: two columns that are
-/// computed from each other's old values cannot both be.
-pub(crate) fn cycles(assignments: &[Assignment], drafts: &[Draft], faults: &mut Faults) {
-    if let Err((one, two)) = sql::assignment_order(assignments) {
-        let rule = |column: usize| drafts[column].rules.first();
-        let span = rule(one).map_or_else(
-            || drafts[one].ident.span(),
-            |rule| match rule {
-                Rule::Update(expr, _) => expr.span(),
-                Rule::Word(_, span) => *span,
-            },
-        );
-        faults.at(
-            span,
+/// A value of another kind would be an error on one database and a silent conversion on the next.
+pub(crate) fn suits(draft: &Draft, value: Kind, expr: &SynExpr, faults: &mut Faults) {
+    let column = draft.kind();
+    if column == Kind::Integer && matches!(value, Kind::Float | Kind::Decimal) {
+        faults.over(
+            expr,
             format!(
-                "`{}` and `{}` are computed from each other's old values, which MySQL and MariaDB cannot do in one statement",
-                drafts[one].name, drafts[two].name
+                "`{}` holds integers, and databases differ in how they would make one of a fraction; write `cast(…, \"integer\")`, after `round(…)` if you like",
+                draft.name
             ),
         );
+    } else if !alike(column, value) {
+        faults.over(
+            expr,
+            format!("`{}` cannot hold a value of this kind", draft.name),
+        );
+    }
+}
+
+/// What is compared must have an order.
+pub(crate) fn newer(column: &Named, draft: Option<&Draft>, faults: &mut Faults) {
+    let Some(draft) = draft else { return };
+    if !draft.key.is_empty() || !draft.generated.is_empty() || draft.word(RuleWord::Now).is_some() {
+        faults.at(
+            column.span,
+            format!("`{}` is not a value that the struct brings, so no row is newer by it; name a version or a timestamp of the row's own", column.name),
+        );
+    } else if draft.json || matches!(draft.kind(), Kind::Bool | Kind::Bytes) {
+        faults.at(
+            column.span,
+            format!(
+                "`{}` has no order; name a version or a timestamp",
+                column.name
+            ),
+        );
+    }
+}
+
+/// Nobody else can know what a deleted row is to become, so there is no default.
+pub(crate) fn soft_delete(
+    options: &Options,
+    column: Option<usize>,
+    drafts: &[Draft],
+    faults: &mut Faults,
+) {
+    match (&options.soft_delete, options.on_deleted) {
+        (Some(column), None) => faults.at(
+            column.span,
+            "say what happens when the row is a deleted one: `on_deleted = \"revive\"` brings it back, `\"keep\"` leaves it alone, `\"error\"` refuses",
+        ),
+        (None, Some((_, span))) => {
+            faults.at(span, "`on_deleted` needs the column that marks a row as deleted: `soft_delete = \"deleted_at\"`");
+        }
+        _ => {}
+    }
+    let (Some(draft), Some(named)) = (column.map(|column| &drafts[column]), &options.soft_delete)
+    else {
+        return;
+    };
+    if types::option_inner(draft.ty).is_none() {
+        faults.at(
+            named.span,
+            format!(
+                "`{}` is NULL while the row lives, so its field must be an `Option`",
+                draft.name
+            ),
+        );
+    }
+    if !draft.rules.is_empty()
+        || draft.insert.is_some()
+        || !draft.key.is_empty()
+        || !draft.generated.is_empty()
+    {
+        faults.at(
+            named.span,
+            format!(
+                "`{}` marks deleted rows; take its other rules away",
+                draft.name
+            ),
+        );
+    }
+}
+
+/// With nothing to compare, nothing would ever be written.
+pub(crate) fn skip_unchanged(
+    options: &Options,
+    assignments: &[Assignment],
+    inserts: &[Insert],
+    faults: &mut Faults,
+) {
+    let Some(span) = options.skip_unchanged else {
+        return;
+    };
+    let compared =
+        |assignment: &&Assignment| sql::is_compared(assignment, &inserts[assignment.column]);
+    if !assignments.iter().any(|assignment| compared(&assignment)) {
+        faults.at(span, "an update writes no column that could change, so there is nothing to skip; take `skip_unchanged` away");
+    }
+}
+
+/// MySQL and MariaDB assign from left to right, and each assignment sees what those before it wrote: two columns that are
+/// computed from each other's old values cannot both be.
+pub(crate) fn cycles(
+    assignments: &[Assignment],
+    guard: &Guard,
+    drafts: &[Draft],
+    inserts: &[Insert],
+    faults: &mut Faults,
+) {
+    let Err((one, two)) = sql::assignment_order(assignments, guard, inserts) else {
+        return;
+    };
+    let span = rule_span(&drafts[one]).or_else(|| rule_span(&drafts[two]));
+    let span = span.unwrap_or_else(|| drafts[one].ident.span());
+    faults.at(
+        span,
+        format!(
+            "`{}` and `{}` are each assigned by way of the other's old value (in a rule or in the condition), which MySQL and MariaDB cannot do in one statement",
+            drafts[one].name, drafts[two].name
+        ),
+    );
+}
+
+/// The methods of `Upsert`, which a named upsert would hide or be hidden by.
+const METHODS: [&str; 11] = [
+    "upsert",
+    "insert_if_absent",
+    "get_or_insert",
+    "sql",
+    "upsert_all",
+    "insert_all_if_absent",
+    "get_or_insert_all",
+    "upsert_stream",
+    "check_schema",
+    "create_index_sql",
+    "check_schemas",
+];
+
+/// A named upsert becomes a method.
+pub(crate) fn names(named: &[Options], faults: &mut Faults) {
+    let mut seen = Vec::new();
+    for literal in named.iter().filter_map(|options| options.name.as_ref()) {
+        let name = literal.value();
+        if syn::parse_str::<syn::Ident>(&name).is_err() {
+            faults.at(
+                literal.span(),
+                format!("`{name}` cannot be the name of a method; write it like `record_login`"),
+            );
+        } else if METHODS.contains(&name.as_str()) {
+            faults.at(
+                literal.span(),
+                format!("`{name}` is a method of `Upsert`; choose another name"),
+            );
+        } else if seen.contains(&name) {
+            faults.at(
+                literal.span(),
+                format!("two upserts are called `{name}`; rename one"),
+            );
+        }
+        seen.push(name);
     }
 }

@@ -27,6 +27,17 @@ impl Faults {
         step.map_err(|error| self.push(error)).ok()
     }
 
+    /// Adds the mistakes of another round over the same struct, but for those that are known.
+    pub(crate) fn merge(&mut self, others: Self) {
+        let known: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        self.0.extend(
+            others
+                .0
+                .into_iter()
+                .filter(|error| !known.contains(&error.to_string())),
+        );
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -13,6 +13,7 @@ mod model;
 mod names;
 mod parse;
 mod sql;
+mod target;
 #[cfg(test)]
 mod tests;
 mod types;

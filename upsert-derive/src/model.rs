@@ -2,26 +2,32 @@
 
 use proc_macro2::Span;
 use syn::ext::IdentExt;
-use syn::{DeriveInput, Ident, LitStr, Path, Type};
+use syn::spanned::Spanned;
+use syn::{DeriveInput, Expr as SynExpr, Ident, LitStr, Path, Type};
 
 use crate::check;
 use crate::diagnostics::{Faults, did_you_mean};
-use crate::expr::{self, Expr, Scope, ScopeColumn};
+use crate::expr::{self, Expr, Function, Kinds, Place, Scope, ScopeColumn};
 use crate::names;
-use crate::parse::{self, Named, Rule, RuleWord};
+use crate::parse::{self, Named, OnDeleted, Options, Rule, RuleWord};
+use crate::target::{self, Target};
 use crate::types::{self, Clock, Kind};
 
 /// A checked upsert.
 pub(crate) struct Model<'a> {
     pub derive: &'a DeriveInput,
     pub krate: Option<Path>,
+    /// The name of a named upsert.
+    pub name: Option<&'a LitStr>,
     pub table: Table,
     pub fields: Vec<Field<'a>>,
     pub columns: Vec<Column<'a>>,
-    /// The columns of the conflict target; never empty.
-    pub target: Vec<usize>,
+    /// What is bound, in order: the columns' values, then what only expressions read.
+    pub binds: Vec<Bind>,
+    pub target: Target,
     /// What DO UPDATE sets; empty for a struct that is nothing but its key.
     pub assignments: Vec<Assignment>,
+    pub guard: Guard,
     pub output: Output<'a>,
 }
 
@@ -30,16 +36,17 @@ pub(crate) struct Table {
     pub name: String,
 }
 
-/// A field of the struct; one marked `skip` has no column.
+/// A field of the struct; one marked `skip` or `param` has no column.
 pub(crate) struct Field<'a> {
     pub ident: &'a Ident,
     pub ty: &'a Type,
+    pub json: bool,
     pub column: Option<usize>,
 }
 
 pub(crate) struct Column<'a> {
-    pub ident: &'a Ident,
     pub ty: &'a Type,
+    pub field: usize,
     pub name: String,
     pub json: bool,
     pub insert: Insert,
@@ -48,18 +55,39 @@ pub(crate) struct Column<'a> {
 }
 
 /// Where the insert's value comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub(crate) enum Insert {
     Field,
+    /// A `Patch` field: the column's default where it is kept and the database can say so.
+    Patch,
     Clock(Clock),
+    Computed(Expr),
     /// The database makes the value.
     Generated,
+}
+
+/// Something that is bound; the number is the field's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bind {
+    Value(usize),
+    /// Whether a `Patch` field is `Set`.
+    IsSet(usize),
 }
 
 /// One `column = value` of DO UPDATE.
 pub(crate) struct Assignment {
     pub column: usize,
     pub value: Expr,
+}
+
+/// What decides whether a conflicting row is updated.
+#[derive(Default)]
+pub(crate) struct Guard {
+    pub condition: Option<Expr>,
+    /// Whether nothing is written when no column would change.
+    pub skip_unchanged: bool,
+    /// A column that must be NULL, or the call is an error.
+    pub must_be_null: Option<usize>,
 }
 
 /// What comes back; the numbers are columns.
@@ -74,38 +102,105 @@ pub(crate) enum Output<'a> {
 pub(crate) struct Draft<'a> {
     pub ident: &'a Ident,
     pub ty: &'a Type,
+    pub field: usize,
     pub name: String,
     pub json: bool,
     pub key: Vec<Span>,
     pub generated: Vec<Span>,
     pub rules: Vec<Rule>,
+    pub insert: Option<&'a SynExpr>,
+}
+
+/// The upserts of a struct: the default one, if there is any, and the named ones. Mistakes go to `faults`; the models are good
+/// only if there are none.
+pub(crate) fn resolve<'a>(input: &'a parse::Input<'a>, faults: &mut Faults) -> Vec<Model<'a>> {
+    let container = &input.container;
+    let marked = input.fields.iter().any(|field| field.conflict.is_some());
+    let has_main = container.named.is_empty() || marked || container.main.conflict.is_some();
+    let main = has_main.then_some(&container.main);
+    let mut models = Vec::new();
+    for options in main.into_iter().chain(&container.named) {
+        let mut own = Faults::default();
+        models.extend(Model::resolve(input, options, &mut own));
+        // What is wrong with the struct is wrong with each of its upserts, and said once.
+        faults.merge(own);
+    }
+    check::names(&container.named, faults);
+    models
 }
 
 impl<'a> Model<'a> {
-    /// Finds out what the attributes mean. Mistakes go to `faults`; the model is good only if there are none.
-    pub(crate) fn resolve(input: &'a parse::Input<'a>, faults: &mut Faults) -> Option<Self> {
+    fn resolve(
+        input: &'a parse::Input<'a>,
+        options: &'a Options,
+        faults: &mut Faults,
+    ) -> Option<Self> {
         let parse::Input {
             derive,
             container,
             fields,
         } = input;
-        let (fields, mut drafts) = draft_columns(container, fields, faults);
-        let target = apply_lists(container, &mut drafts, faults);
-        check::target(derive, container, &target, &drafts, faults);
-        drafts.iter().for_each(|draft| check::draft(draft, faults));
+        let is_main = options.name.is_none();
+        let mut drafts = draft_columns(input, is_main, faults);
+        // A named upsert without a target of its own has the default one's.
+        let inherited = if options.conflict.is_none() {
+            container.main.conflict.as_ref()
+        } else {
+            None
+        };
+        let conflict = options
+            .conflict
+            .as_ref()
+            .or(inherited)
+            .map_or(&[][..], |conflict| conflict);
+        if !is_main && options.conflict.is_none() {
+            mark_keys(fields, &mut drafts);
+        }
+        let target = target::resolve(options, conflict, &mut drafts, faults);
+        apply_lists(container, options, &mut drafts, faults);
+        check::target(derive, options, conflict, &target, &drafts, faults);
+        drafts
+            .iter()
+            .for_each(|draft| check::draft(draft, &target, faults));
         check::distinct_names(&drafts, faults);
-        let output = resolve_output(container, &drafts, faults);
+        let output = resolve_output(options, &drafts, faults);
         check::output(derive, &output, &drafts, faults);
-        let assignments = resolve_assignments(&drafts, faults);
-        check::cycles(&assignments, &drafts, faults);
+        let scope = scope_columns(fields, &drafts);
+        let soft_delete = options
+            .soft_delete
+            .as_ref()
+            .and_then(|column| find(column, &drafts, faults));
+        check::soft_delete(options, soft_delete, &drafts, faults);
+        let assignments = resolve_assignments(&drafts, &scope, options, soft_delete, faults);
+        let guard = resolve_guard(options, &drafts, &scope, soft_delete, faults);
+        let inserts = resolve_inserts(&drafts, &scope, soft_delete, faults);
+        check::skip_unchanged(options, &assignments, &inserts, faults);
+        check::cycles(&assignments, &guard, &drafts, &inserts, faults);
+        let table = resolve_table(container.table.as_ref(), &derive.ident, faults)?;
+        let columns: Vec<_> = drafts
+            .into_iter()
+            .zip(inserts)
+            .map(|(draft, insert)| draft.into_column(insert))
+            .collect();
+        let binds = resolve_binds(&columns, &assignments, &guard);
+        let column_of = |field: usize| columns.iter().position(|column| column.field == field);
+        let fields = fields.iter().enumerate().map(|(index, field)| Field {
+            ident: field.ident,
+            ty: field.ty,
+            json: field.json.is_some(),
+            column: column_of(index),
+        });
         Some(Self {
             derive,
             krate: container.krate.clone(),
-            table: resolve_table(container.table.as_ref(), &derive.ident, faults)?,
-            fields,
-            columns: drafts.into_iter().map(Draft::into_column).collect(),
+            name: options.name.as_ref(),
+            table,
+            fields: fields.collect(),
+            columns,
+            binds,
             target,
             assignments,
+            guard,
             output,
         })
     }
@@ -117,15 +212,12 @@ impl<'a> Model<'a> {
             .filter(|column| column.insert != Insert::Generated)
     }
 
-    /// The columns whose values are bound, in order.
-    pub(crate) fn bound(&self) -> impl Iterator<Item = &Column<'a>> {
-        self.columns
+    /// The place of a bind, counted from one.
+    pub(crate) fn bind_number(&self, bind: Bind) -> usize {
+        self.binds
             .iter()
-            .filter(|column| column.insert == Insert::Field)
-    }
-
-    pub(crate) fn target_columns(&self) -> impl Iterator<Item = &Column<'a>> {
-        self.target.iter().map(|&column| &self.columns[column])
+            .position(|other| *other == bind)
+            .map_or(0, |place| place + 1)
     }
 
     /// The columns that come back, in order.
@@ -134,6 +226,39 @@ impl<'a> Model<'a> {
             .columns()
             .iter()
             .map(|&column| &self.columns[column])
+    }
+
+    /// Whether a conflicting row may be left alone.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guard.condition.is_some() || self.guard.skip_unchanged
+    }
+
+    /// All expressions that an update evaluates.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let computed = self
+            .columns
+            .iter()
+            .filter_map(|column| match &column.insert {
+                Insert::Computed(expr) => Some(expr),
+                _ => None,
+            });
+        let assigned = self.assignments.iter().map(|assignment| &assignment.value);
+        computed.chain(assigned).chain(&self.guard.condition)
+    }
+}
+
+impl Kinds for Model<'_> {
+    fn of_column(&self, column: usize) -> Kind {
+        self.columns[column].kind()
+    }
+
+    fn of_field(&self, field: usize) -> Kind {
+        let field = &self.fields[field];
+        if field.json {
+            Kind::Bytes
+        } else {
+            types::kind(field.ty)
+        }
     }
 }
 
@@ -174,70 +299,70 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn into_column(self) -> Column<'a> {
-        let insert = if !self.generated.is_empty() {
-            Insert::Generated
-        } else if self.word(RuleWord::Now).is_some() {
-            Insert::Clock(self.kind().clock().unwrap_or(Clock::Instant))
-        } else {
-            Insert::Field
-        };
+    fn into_column(self, insert: Insert) -> Column<'a> {
         let accumulates = self.word(RuleWord::Accumulate).is_some();
+        let Self {
+            ty,
+            field,
+            name,
+            json,
+            ..
+        } = self;
         Column {
-            ident: self.ident,
-            ty: self.ty,
-            name: self.name,
-            json: self.json,
+            ty,
+            field,
+            name,
+            json,
             insert,
             accumulates,
         }
     }
 }
 
-/// Fields in their order, and a draft for each that has a column.
+/// A draft for each field that has a column. Rules that stand on fields are the default upsert's.
 fn draft_columns<'a>(
-    container: &parse::Container,
-    fields: &'a [parse::Field<'a>],
+    input: &'a parse::Input<'a>,
+    is_main: bool,
     faults: &mut Faults,
-) -> (Vec<Field<'a>>, Vec<Draft<'a>>) {
-    let rename_all = container.rename_all.as_ref().map(LitStr::value);
+) -> Vec<Draft<'a>> {
+    let rename_all = input.container.rename_all.as_ref().map(LitStr::value);
     let mut drafts = Vec::new();
-    let fields = fields.iter().map(|field| {
+    for (index, field) in input.fields.iter().enumerate() {
         let parse::Field {
             ident,
             ty,
             conflict,
             generated,
             rules,
+            insert,
+            param,
             rename,
             skip,
             json,
         } = field;
-        if let Some(skip) = skip {
-            check::skipped(field, *skip, faults);
-            return Field {
-                ident,
-                ty,
-                column: None,
-            };
+        if skip.is_some() || param.is_some() {
+            check::without_column(field, faults);
+            continue;
         }
         drafts.push(Draft {
             ident,
             ty,
+            field: index,
             name: column_name(ident, rename.as_ref(), rename_all.as_deref()),
             json: json.is_some(),
-            key: conflict.iter().copied().collect(),
+            key: conflict.iter().copied().filter(|_| is_main).collect(),
             generated: generated.iter().copied().collect(),
-            rules: rules.clone(),
+            rules: if is_main { rules.clone() } else { Vec::new() },
+            insert: insert.as_ref(),
         });
-        Field {
-            ident,
-            ty,
-            column: Some(drafts.len() - 1),
-        }
-    });
-    let fields = fields.collect();
-    (fields, drafts)
+    }
+    drafts
+}
+
+fn mark_keys(fields: &[parse::Field], drafts: &mut [Draft]) {
+    for draft in drafts {
+        draft.key.extend(fields[draft.field].conflict);
+    }
 }
 
 fn column_name(ident: &Ident, rename: Option<&LitStr>, rename_all: Option<&str>) -> String {
@@ -249,38 +374,38 @@ fn column_name(ident: &Ident, rename: Option<&LitStr>, rename_all: Option<&str>)
     }
 }
 
-/// Gives the words of the struct's lists to the columns they name, and the conflict target in its order.
+/// Gives the words of the struct's lists to the columns they name.
 fn apply_lists(
     container: &parse::Container,
+    options: &Options,
     drafts: &mut [Draft],
     faults: &mut Faults,
-) -> Vec<usize> {
-    let mut target: Vec<usize> = (0..drafts.len())
-        .filter(|&column| !drafts[column].key.is_empty())
-        .collect();
-    for column in container.conflict.iter().flat_map(|(_, columns)| columns) {
-        if let Some(index) = find(column, drafts, faults) {
-            drafts[index].key.push(column.span);
-            if !target.contains(&index) {
-                target.push(index);
-            }
-        }
-    }
+) {
     for column in &container.generated {
         if let Some(index) = find(column, drafts, faults) {
             drafts[index].generated.push(column.span);
         }
     }
-    for (rule, column) in &container.rules {
+    for (rule, column) in &options.rules {
         if let Some(index) = find(column, drafts, faults) {
             drafts[index].rules.push(Rule::Word(*rule, column.span));
         }
     }
-    target
+    for (column, value) in &options.set {
+        let named = Named {
+            name: column.unraw().to_string(),
+            span: column.span(),
+        };
+        if let Some(index) = find(&named, drafts, faults) {
+            drafts[index]
+                .rules
+                .push(Rule::Update(Box::new(value.clone()), column.span()));
+        }
+    }
 }
 
 /// The column of this name.
-fn find(column: &Named, drafts: &[Draft], faults: &mut Faults) -> Option<usize> {
+pub(crate) fn find(column: &Named, drafts: &[Draft], faults: &mut Faults) -> Option<usize> {
     let found = drafts.iter().position(|draft| draft.name == column.name);
     if found.is_none() {
         let advice = match drafts
@@ -308,7 +433,10 @@ fn resolve_table(table: Option<&LitStr>, ident: &Ident, faults: &mut Faults) -> 
     };
     let text = literal.value();
     let parts: Vec<&str> = text.split('.').collect();
-    if parts.iter().any(|part| part.is_empty()) {
+    if parts
+        .iter()
+        .any(|part| part.is_empty() || part.contains('\0'))
+    {
         faults.at(
             literal.span(),
             "the table has no name; write `table = \"users\"` or `table = \"auth.users\"`",
@@ -334,11 +462,7 @@ fn resolve_table(table: Option<&LitStr>, ident: &Ident, faults: &mut Faults) -> 
     }
 }
 
-fn resolve_output<'a>(
-    container: &'a parse::Container,
-    drafts: &[Draft],
-    faults: &mut Faults,
-) -> Output<'a> {
+fn resolve_output<'a>(options: &'a Options, drafts: &[Draft], faults: &mut Faults) -> Output<'a> {
     let all = || (0..drafts.len()).collect::<Vec<_>>();
     let mut find_all = |columns: &[Named]| -> Vec<usize> {
         columns
@@ -346,7 +470,7 @@ fn resolve_output<'a>(
             .filter_map(|column| find(column, drafts, faults))
             .collect()
     };
-    match &container.returning {
+    match &options.returning {
         None => Output::This(all()),
         Some(parse::Returning::Columns(columns)) => match find_all(columns)[..] {
             [column] => Output::Scalar(column),
@@ -357,16 +481,49 @@ fn resolve_output<'a>(
     }
 }
 
-/// All rules are sugar for an expression; what says nothing is replaced by the new value.
-fn resolve_assignments(drafts: &[Draft], faults: &mut Faults) -> Vec<Assignment> {
-    let columns: Vec<ScopeColumn> = drafts
+/// What expressions see: the columns, and the fields marked `param`.
+fn scope_columns(fields: &[parse::Field], drafts: &[Draft]) -> Vec<ScopeColumn> {
+    let columns = drafts
         .iter()
-        .map(|draft| ScopeColumn {
+        .enumerate()
+        .map(|(column, draft)| ScopeColumn {
             names: [draft.name.clone(), draft.ident.unraw().to_string()],
             kind: draft.kind(),
-            has_new: draft.generated.is_empty(),
-        })
-        .collect();
+            column: Some(column),
+            field: draft.field,
+            generated: !draft.generated.is_empty(),
+            plain: draft.insert.is_none() && draft.word(RuleWord::Now).is_none(),
+        });
+    let params = fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| field.param.is_some());
+    let params = params.map(|(index, field)| {
+        let name = field.ident.unraw().to_string();
+        ScopeColumn {
+            names: [name.clone(), name],
+            kind: if field.json.is_some() {
+                Kind::Bytes
+            } else {
+                types::kind(field.ty)
+            },
+            column: None,
+            field: index,
+            generated: false,
+            plain: true,
+        }
+    });
+    columns.chain(params).collect()
+}
+
+/// All rules are sugar for an expression; a column of which nothing is said is replaced by the new value.
+fn resolve_assignments(
+    drafts: &[Draft],
+    scope: &[ScopeColumn],
+    options: &Options,
+    soft_delete: Option<usize>,
+    faults: &mut Faults,
+) -> Vec<Assignment> {
     let assigned = drafts.iter().enumerate().filter(|(_, draft)| {
         draft.key.is_empty()
             && draft.generated.is_empty()
@@ -374,21 +531,179 @@ fn resolve_assignments(drafts: &[Draft], faults: &mut Faults) -> Vec<Assignment>
     });
     let mut assignments = Vec::new();
     for (column, draft) in assigned {
+        if Some(column) == soft_delete {
+            let revives = matches!(options.on_deleted, Some((OnDeleted::Revive, _)));
+            assignments.extend(revives.then_some(Assignment {
+                column,
+                value: Expr::Null,
+            }));
+            continue;
+        }
         let value = match draft.rules.first() {
+            None if types::patch_inner(draft.ty).is_some() => {
+                Some(Expr::patch(column, draft.field))
+            }
             None | Some(Rule::Word(RuleWord::Now | RuleWord::InsertOnly, _)) => {
                 Some(Expr::new(column))
             }
             Some(Rule::Word(RuleWord::Accumulate, _)) => Some(Expr::accumulate(column)),
             Some(Rule::Word(RuleWord::Coalesce, _)) => Some(Expr::coalesce(column)),
+            Some(Rule::Word(RuleWord::Greatest, _)) => Some(Expr::call(
+                Function::Greatest,
+                [Expr::old(column), Expr::new(column)],
+            )),
+            Some(Rule::Word(RuleWord::Least, _)) => Some(Expr::call(
+                Function::Least,
+                [Expr::old(column), Expr::new(column)],
+            )),
             Some(Rule::Update(expr, _)) => {
                 let scope = Scope {
-                    columns: &columns,
+                    columns: scope,
                     clock: draft.kind().clock(),
+                    place: Place::Update,
                 };
-                expr::read(expr, &scope, faults)
+                read_for(draft, expr, &scope, faults)
             }
         };
         assignments.extend(value.map(|value| Assignment { column, value }));
     }
     assignments
+}
+
+/// Reads an expression, and makes sure that its value suits the column.
+fn read_for(draft: &Draft, expr: &SynExpr, scope: &Scope, faults: &mut Faults) -> Option<Expr> {
+    let value = expr::read(expr, scope, faults)?;
+    check::suits(draft, value.kind(scope), expr, faults);
+    Some(value)
+}
+
+fn resolve_guard(
+    options: &Options,
+    drafts: &[Draft],
+    scope: &[ScopeColumn],
+    soft_delete: Option<usize>,
+    faults: &mut Faults,
+) -> Guard {
+    let mut conditions = Vec::new();
+    if let Some(condition) = &options.update_where {
+        let clock = Some(Clock::Instant);
+        let scope = Scope {
+            columns: scope,
+            clock,
+            place: Place::Update,
+        };
+        conditions.extend(expr::read_condition(condition, &scope, faults));
+    }
+    if let Some(column) = &options.newer {
+        let found = find(column, drafts, faults);
+        check::newer(column, found.map(|column| &drafts[column]), faults);
+        conditions.extend(found.map(|column| Expr::greater(Expr::new(column), Expr::old(column))));
+    }
+    let mut must_be_null = None;
+    if let (Some(column), Some((on_deleted, _))) = (soft_delete, options.on_deleted) {
+        match on_deleted {
+            OnDeleted::Revive => {}
+            OnDeleted::Keep => conditions.push(Expr::old(column).is_null()),
+            OnDeleted::Error => must_be_null = Some(column),
+        }
+    }
+    Guard {
+        condition: conditions
+            .into_iter()
+            .reduce(|one, two| Expr::And(Box::new(one), Box::new(two))),
+        skip_unchanged: options.skip_unchanged.is_some(),
+        must_be_null,
+    }
+}
+
+/// Where each column's value for the insert comes from.
+fn resolve_inserts(
+    drafts: &[Draft],
+    scope: &[ScopeColumn],
+    soft_delete: Option<usize>,
+    faults: &mut Faults,
+) -> Vec<Insert> {
+    let insert = |(column, draft): (usize, &Draft)| {
+        if !draft.generated.is_empty() {
+            return Insert::Generated;
+        }
+        if Some(column) == soft_delete {
+            return Insert::Computed(Expr::Null);
+        }
+        if let Some(expr) = draft.insert {
+            let scope = Scope {
+                columns: scope,
+                clock: draft.kind().clock(),
+                place: Place::Insert,
+            };
+            // Its own field is bound like any other.
+            let own = scope_with_plain(&scope, draft.field);
+            let scope = Scope {
+                columns: &own,
+                ..scope
+            };
+            return read_for(draft, expr, &scope, faults).map_or(Insert::Field, Insert::Computed);
+        }
+        if draft.word(RuleWord::Now).is_some() {
+            return Insert::Clock(draft.kind().clock().unwrap_or(Clock::Instant));
+        }
+        if types::patch_inner(draft.ty).is_some() {
+            Insert::Patch
+        } else {
+            Insert::Field
+        }
+    };
+    drafts.iter().enumerate().map(insert).collect()
+}
+
+fn scope_with_plain(scope: &Scope, field: usize) -> Vec<ScopeColumn> {
+    let columns = scope.columns.iter().map(|column| ScopeColumn {
+        names: column.names.clone(),
+        plain: column.plain || column.field == field,
+        ..*column
+    });
+    columns.collect()
+}
+
+/// The values of the columns first, in their order, then what only expressions read.
+fn resolve_binds(columns: &[Column], assignments: &[Assignment], guard: &Guard) -> Vec<Bind> {
+    let mut binds = Vec::new();
+    let mut later = Vec::new();
+    for column in columns {
+        match &column.insert {
+            Insert::Field => binds.push(Bind::Value(column.field)),
+            Insert::Patch => {
+                binds.push(Bind::Value(column.field));
+                later.push(Bind::IsSet(column.field));
+            }
+            Insert::Computed(expr) => {
+                let mut fields = Vec::new();
+                expr.reads_bound(&mut fields);
+                later.extend(fields.into_iter().map(Bind::Value));
+            }
+            Insert::Clock(_) | Insert::Generated => {}
+        }
+    }
+    let mut fields = Vec::new();
+    assignments
+        .iter()
+        .for_each(|assignment| assignment.value.reads_bound(&mut fields));
+    guard
+        .condition
+        .iter()
+        .for_each(|condition| condition.reads_bound(&mut fields));
+    for bind in later.into_iter().chain(fields.into_iter().map(Bind::Value)) {
+        if !binds.contains(&bind) {
+            binds.push(bind);
+        }
+    }
+    binds
+}
+
+/// Where an expression of the user's stands, for messages about several at once.
+pub(crate) fn rule_span(draft: &Draft) -> Option<Span> {
+    draft.rules.first().map(|rule| match rule {
+        Rule::Update(expr, _) => expr.span(),
+        Rule::Word(_, span) => *span,
+    })
 }

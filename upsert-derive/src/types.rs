@@ -34,11 +34,16 @@ pub(crate) enum Clock {
 
 /// `T` of an `Option<T>`.
 pub(crate) fn option_inner(ty: &Type) -> Option<&Type> {
+    argument_of("Option", ty)
+}
+
+/// The first type argument of the type called `name`.
+fn argument_of<'a>(name: &str, ty: &'a Type) -> Option<&'a Type> {
     let Type::Path(path) = peel(ty) else {
         return None;
     };
     let last = path.path.segments.last()?;
-    if last.ident != "Option" {
+    if last.ident != name {
         return None;
     }
     let PathArguments::AngleBracketed(arguments) = &last.arguments else {
@@ -50,8 +55,35 @@ pub(crate) fn option_inner(ty: &Type) -> Option<&Type> {
     }
 }
 
+/// `T` of a `Patch<T>`.
+pub(crate) fn patch_inner(ty: &Type) -> Option<&Type> {
+    argument_of("Patch", ty)
+}
+
+/// Whether SQLite stores the type as a text whose order is not that of the instants: the `time` crate trims digits, and an
+/// offset other than UTC's is kept as it is.
+pub(crate) fn has_no_order_on_sqlite(ty: &Type) -> bool {
+    let ty = peel(option_inner(ty).unwrap_or(ty));
+    let Type::Path(path) = ty else { return false };
+    match path.path.segments.last() {
+        Some(last) if last.ident == "OffsetDateTime" => true,
+        Some(last) if last.ident == "DateTime" => {
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+                return false;
+            };
+            let zone = arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(Type::Path(zone)) => zone.path.segments.last(),
+                _ => None,
+            });
+            zone.is_some_and(|zone| zone.ident == "Local" || zone.ident == "FixedOffset")
+        }
+        _ => false,
+    }
+}
+
 /// The kind of a type, or of what its `Option` holds.
 pub(crate) fn kind(ty: &Type) -> Kind {
+    let ty = patch_inner(ty).unwrap_or(ty);
     let ty = peel(option_inner(ty).unwrap_or(ty));
     if let Type::Reference(reference) = ty {
         return kind(&reference.elem);

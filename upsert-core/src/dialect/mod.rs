@@ -59,12 +59,15 @@ pub trait Dialect:
     #[doc(hidden)]
     fn explain(model: &'static Model, error: &dyn DatabaseError) -> (ErrorKind, String);
 
-    // Generated code calls these four instead of sqlx's generic methods, which are dearer to type-check.
+    // Generated code calls these instead of sqlx's generic methods, which are dearer to type-check.
 
     #[doc(hidden)]
     fn add<'q, T>(arguments: &mut Self::Arguments, value: &'q T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Self> + Type<Self>;
+
+    #[doc(hidden)]
+    fn add_flag(arguments: &mut Self::Arguments, flag: bool) -> Result<(), BoxDynError>;
 
     #[doc(hidden)]
     fn get<T>(row: &Self::Row, index: usize) -> Result<T, sqlx::Error>
@@ -173,7 +176,7 @@ fn decode<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     T::from_returning(row).map_err(|source| Error::from_driver::<DB>(T::MODEL, source))
 }
 
-/// The four value functions of [`Dialect`], the same in every room but for the types they name.
+/// The value functions of [`Dialect`], the same in every room but for the types they name.
 macro_rules! dialect_values {
     () => {
         fn add<'q, T>(arguments: &mut Self::Arguments, value: &'q T) -> Result<(), BoxDynError>
@@ -181,6 +184,10 @@ macro_rules! dialect_values {
             T: Encode<'q, Self> + Type<Self>,
         {
             Arguments::add(arguments, value)
+        }
+
+        fn add_flag(arguments: &mut Self::Arguments, flag: bool) -> Result<(), BoxDynError> {
+            Arguments::add(arguments, flag)
         }
 
         fn get<T>(row: &Self::Row, index: usize) -> Result<T, sqlx::Error>

@@ -5,7 +5,7 @@
 use std::future::Future;
 
 use super::{ATTEMPTS, Dialect, bind_key, bind_row, decode};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
 
@@ -19,6 +19,9 @@ pub(super) trait Returning: Dialect {
         sql: &'static str,
         arguments: Self::Arguments,
     ) -> impl Future<Output = Result<Option<Self::Row>, sqlx::Error>> + Send;
+
+    /// Whether the first column of a row is true.
+    fn is_true(row: &Self::Row) -> bool;
 
     /// Runs a statement, and gives the number of rows it inserted or updated.
     fn execute(
@@ -35,6 +38,8 @@ pub(super) struct ReturningTexts {
     pub insert_if_absent: &'static str,
     pub insert_if_absent_returning: &'static str,
     pub select: &'static str,
+    /// Empty where the database names a deleted row by itself, or the model has none.
+    pub select_deleted: &'static str,
 }
 
 /// Sends `sql` with the whole row bound, and reads the row that comes back, if any.
@@ -49,10 +54,31 @@ where
     S: 'static,
 {
     let arguments = bind_row::<DB, T, S>(row)?;
-    let returned = DB::fetch(conn, sql, arguments).await;
-    match returned.map_err(|source| Error::from_driver::<DB>(T::MODEL, source))? {
-        Some(returned) => decode::<DB, T, S>(&returned).map(Some),
-        None => Ok(None),
+    match DB::fetch(conn, sql, arguments).await {
+        Ok(Some(returned)) => decode::<DB, T, S>(&returned).map(Some),
+        Ok(None) => Ok(None),
+        Err(source) => Err(explain::<DB, T, S>(conn, row, source).await),
+    }
+}
+
+/// The error of a statement that writes; where a deleted row is refused by an error that others have too, the row is asked.
+async fn explain<DB, T, S>(conn: &mut DB::Connection, row: &T, source: sqlx::Error) -> Error
+where
+    DB: Returning,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    let error = Error::from_driver::<DB>(T::MODEL, source);
+    let sql = DB::texts(T::MODEL).select_deleted;
+    if sql.is_empty() || error.kind() != ErrorKind::OutOfRange {
+        return error;
+    }
+    let Ok(arguments) = bind_key::<DB, T, S>(row) else {
+        return error;
+    };
+    match DB::fetch(conn, sql, arguments).await {
+        Ok(Some(found)) if DB::is_true(&found) => error.into_deleted(),
+        _ => error,
     }
 }
 
@@ -103,8 +129,10 @@ where
     S: 'static,
 {
     let arguments = bind_row::<DB, T, S>(row)?;
-    let rows = DB::execute(conn, DB::texts(T::MODEL).upsert, arguments).await;
-    rows.map_err(|source| Error::from_driver::<DB>(T::MODEL, source))
+    match DB::execute(conn, DB::texts(T::MODEL).upsert, arguments).await {
+        Ok(rows) => Ok(rows),
+        Err(source) => Err(explain::<DB, T, S>(conn, row, source).await),
+    }
 }
 
 pub(super) async fn insert_if_absent<DB, T, S>(

@@ -1,20 +1,63 @@
-//! Values in column order.
+//! Values in the order in which statements take them.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::model::Column;
+use crate::model::{Bind, Field, Model};
+use crate::sql;
 use crate::types;
 
-/// One statement a column: `<__DB as Dialect>::add(__arguments, &self.email)?;`
-pub(super) fn add_columns<'a>(columns: impl Iterator<Item = &'a Column<'a>>) -> TokenStream {
-    columns.map(add_column).collect()
+/// The body of `bind`: every bind of the row, in order.
+pub(super) fn row(model: &Model) -> TokenStream {
+    model.binds.iter().map(|bind| add(model, *bind)).collect()
 }
 
-fn add_column(column: &Column) -> TokenStream {
-    let Column {
+/// The body of `bind_key`: the columns of the target, as often as they occur.
+pub(super) fn key(model: &Model) -> TokenStream {
+    let columns = model.target.occurrences().into_iter();
+    columns
+        .map(|column| add(model, Bind::Value(model.columns[column].field)))
+        .collect()
+}
+
+/// `bind_one`, for statements that take a bind more than once or in another order: MySQL has no numbered binds. Where every
+/// statement takes them as they come, the trait's own method stays.
+pub(super) fn one(model: &Model) -> TokenStream {
+    if !sql::repeats_binds(model) {
+        return TokenStream::new();
+    }
+    let places = 0..model.binds.len();
+    let adds = model.binds.iter().map(|bind| add(model, *bind));
+    quote! {
+        fn bind_one(
+            &self,
+            __place: ::core::primitive::usize,
+            __arguments: &mut <__DB as __upsert::Database>::Arguments,
+        ) -> ::core::result::Result<(), __upsert::BoxDynError> {
+            match __place {
+                #(#places => { #adds })*
+                _ => {}
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+}
+
+/// `<__DB as Dialect>::add(__arguments, &self.email)?;`
+fn add(model: &Model, bind: Bind) -> TokenStream {
+    match bind {
+        Bind::Value(field) => add_value(&model.fields[field]),
+        Bind::IsSet(field) => {
+            let ident = model.fields[field].ident;
+            quote!(__upsert::add_is_set::<__DB, _>(__arguments, &self.#ident)?;)
+        }
+    }
+}
+
+fn add_value(field: &Field) -> TokenStream {
+    let Field {
         ident, ty, json, ..
-    } = column;
+    } = field;
     if !json {
         return quote!(<__DB as __upsert::Dialect>::add(__arguments, &self.#ident)?;);
     }

@@ -6,7 +6,8 @@ use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
 use syn::{GenericParam, Generics, Ident, Lifetime, Type, WherePredicate, parse_quote};
 
-use crate::model::{Insert, Model, Output};
+use crate::expr::Raw;
+use crate::model::{Bind, Model, Output};
 use crate::types;
 
 /// The struct's own generics; what comes back must be `Send`, of which nobody can be sure with a type parameter in it.
@@ -49,21 +50,33 @@ struct Use {
 
 fn predicates(model: &Model) -> Vec<WherePredicate> {
     let mut uses = BTreeMap::<String, (&Type, Use)>::new();
-    let mut predicates = Vec::new();
     let mut json = BTreeMap::<String, &Type>::new();
-    for (index, column) in model.columns.iter().enumerate() {
-        if column.json {
-            let inner = types::option_inner(column.ty).unwrap_or(column.ty);
+    for (index, field) in model.fields.iter().enumerate() {
+        let bound = model.binds.contains(&Bind::Value(index))
+            || model
+                .target
+                .occurrences()
+                .iter()
+                .any(|&column| model.columns[column].field == index);
+        let read = !matches!(model.output, Output::FromRow(..))
+            && model.returned().any(|column| column.field == index);
+        if !bound && !read {
+            continue;
+        }
+        if field.json {
+            let inner = types::option_inner(field.ty).unwrap_or(field.ty);
             json.insert(inner.to_token_stream().to_string(), inner);
             continue;
         }
-        let entry = uses.entry(column.ty.to_token_stream().to_string());
-        let (_, usage) = entry.or_insert((column.ty, Use::default()));
-        usage.bound |= column.insert == Insert::Field;
-        usage.read |=
-            !matches!(model.output, Output::FromRow(..)) && model.output.columns().contains(&index);
-        usage.accumulated |= column.accumulates && depends_on_generics(model, column.ty);
+        let entry = uses.entry(field.ty.to_token_stream().to_string());
+        let (_, usage) = entry.or_insert((field.ty, Use::default()));
+        usage.bound |= bound;
+        usage.read |= read;
+        let column = field.column.map(|column| &model.columns[column]);
+        usage.accumulated |= column
+            .is_some_and(|column| column.accumulates && depends_on_generics(model, column.ty));
     }
+    let mut predicates = capabilities(model);
     for (ty, usage) in uses.values() {
         predicates.extend(value_predicate(ty, *usage));
         if usage.accumulated {
@@ -75,6 +88,38 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
         predicates.push(parse_quote! {
             for<'__r> #ty: __upsert::FromRow<'__r, <__DB as __upsert::Database>::Row>
         });
+    }
+    predicates
+}
+
+/// What only some databases can do.
+fn capabilities(model: &Model) -> Vec<WherePredicate> {
+    let mut predicates: Vec<WherePredicate> = Vec::new();
+    let target = &model.target;
+    if target.constraint.is_some() {
+        predicates.push(parse_quote!(__DB: __upsert::NamedConstraint));
+    }
+    if target.predicate.is_some() {
+        predicates.push(parse_quote!(__DB: __upsert::PartialIndex));
+    }
+    if target.nulls_not_distinct {
+        predicates.push(parse_quote!(__DB: __upsert::NullsNotDistinct));
+    }
+    let unordered = |column: usize| types::has_no_order_on_sqlite(model.columns[column].ty);
+    if model.expressions().any(|expr| expr.orders(&unordered)) {
+        predicates.push(parse_quote!(__DB: __upsert::OrdersInstants));
+    }
+    let mut raws = Vec::new();
+    model.expressions().for_each(|expr| expr.raws(&mut raws));
+    let without = |has: fn(&Raw) -> bool| raws.iter().any(|raw| !has(raw));
+    if without(|raw| raw.postgres.is_some()) {
+        predicates.push(parse_quote!(__DB: __upsert::NotPostgres));
+    }
+    if without(|raw| raw.sqlite.is_some()) {
+        predicates.push(parse_quote!(__DB: __upsert::NotSqlite));
+    }
+    if without(|raw| raw.mysql.is_some()) {
+        predicates.push(parse_quote!(__DB: __upsert::NotMySql));
     }
     predicates
 }

@@ -2,32 +2,33 @@
 
 mod bind;
 mod bounds;
+pub(crate) mod named;
 mod returning;
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Path, parse_quote};
 
 use crate::diagnostics::Faults;
-use crate::model::Model;
-use crate::sql::{self, Statement};
+use crate::model::{self, Bind, Model};
+use crate::sql::{self, Slot, Statement};
+use crate::target::{TargetPart, TargetPiece};
 use crate::{fallback, parse};
 
 /// The derive, from input to tokens.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut faults = Faults::default();
-    let parsed = parse::read(input, &mut faults);
-    let krate = parsed
-        .as_ref()
-        .and_then(|parsed| parsed.container.krate.clone());
-    let model = parsed
-        .as_ref()
-        .and_then(|parsed| Model::resolve(parsed, &mut faults));
-    match model {
-        Some(model) if faults.is_empty() => impl_upsert(&model),
-        _ => fallback::impl_upsert(input, krate, faults),
+    let Some(parsed) = parse::read(input, &mut faults) else {
+        return fallback::impl_upsert(input, None, &[], faults);
+    };
+    let models = model::resolve(&parsed, &mut faults);
+    if !faults.is_empty() {
+        let container = &parsed.container;
+        return fallback::impl_upsert(input, container.krate.clone(), &container.named, faults);
     }
+    models.iter().map(impl_upsert).collect()
 }
 
 /// Where generated code finds the library.
@@ -35,17 +36,22 @@ pub(crate) fn crate_path(krate: Option<Path>) -> Path {
     krate.unwrap_or_else(|| parse_quote!(::upsert))
 }
 
+/// Everything for one upsert, in a `const` block that keeps its names to itself.
 fn impl_upsert(model: &Model) -> TokenStream {
     let krate = crate_path(model.krate.clone());
+    let accumulates = accumulate_checks(model);
+    let marker = named::marker(model);
+    let method = named::method(model);
     let spec = impl_spec(model);
     let impl_model = impl_model(model);
-    let accumulates = accumulate_checks(model);
     quote! {
         const _: () = {
             use #krate::__private as __upsert;
             #accumulates
+            #marker
             #spec
             #impl_model
+            #method
         };
     }
 }
@@ -56,10 +62,11 @@ fn impl_spec(model: &Model) -> TokenStream {
     let generics = bounds::spec_generics(model);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let output = returning::output_type(model);
+    let marker = named::marker_path(model.name);
     let constant = model_constant(model);
     quote! {
         #[automatically_derived]
-        impl #impl_generics __upsert::UpsertSpec<__upsert::Main> for #ident #ty_generics #where_clause {
+        impl #impl_generics __upsert::UpsertSpec<#marker> for #ident #ty_generics #where_clause {
             type Output = #output;
             const MODEL: &'static __upsert::Model = {
                 fn index_found() -> &'static __upsert::AtomicBool {
@@ -78,12 +85,14 @@ fn impl_model(model: &Model) -> TokenStream {
     let (_, ty_generics, _) = model.derive.generics.split_for_impl();
     let generics = bounds::model_generics(model);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let bind_row = bind::add_columns(model.bound());
-    let bind_key = bind::add_columns(model.target_columns());
+    let marker = named::marker_path(model.name);
+    let bind_row = bind::row(model);
+    let bind_key = bind::key(model);
+    let bind_one = bind::one(model);
     let output = returning::output_value(model);
     quote! {
         #[automatically_derived]
-        impl #impl_generics __upsert::UpsertModel<__DB, __upsert::Main> for #ident #ty_generics #where_clause {
+        impl #impl_generics __upsert::UpsertModel<__DB, #marker> for #ident #ty_generics #where_clause {
             fn bind(
                 &self,
                 __arguments: &mut <__DB as __upsert::Database>::Arguments,
@@ -100,6 +109,8 @@ fn impl_model(model: &Model) -> TokenStream {
                 ::core::result::Result::Ok(())
             }
 
+            #bind_one
+
             fn from_returning(
                 __row: &<__DB as __upsert::Database>::Row,
             ) -> ::core::result::Result<Self::Output, __upsert::SqlxError> {
@@ -114,28 +125,99 @@ fn model_constant(model: &Model) -> TokenStream {
         Some(schema) => format!("{schema}.{}", model.table.name),
         None => model.table.name.clone(),
     };
-    let key: Vec<_> = model.target_columns().map(|column| &column.name).collect();
-    let target = key
+    let target = target_shown(model);
+    let column = |column: usize| &model.columns[column].name;
+    let key = model.target.occurrences().into_iter().map(column);
+    let index = model
+        .target
+        .parts
         .iter()
-        .map(|name| name.as_str())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let bound = model.bound().map(|column| &column.name);
+        .map(|part| index_part(model, part));
+    let bound = model.binds.iter().map(|bind| match bind {
+        Bind::Value(field) | Bind::IsSet(field) => {
+            let field = &model.fields[*field];
+            field.column.map_or_else(
+                || field.ident.unraw().to_string(),
+                |index| column(index).clone(),
+            )
+        }
+    });
     let returning = model.returned().map(|column| &column.name);
+    let guarded = model.is_guarded();
+    let deleted = model.guard.must_be_null.map(column);
+    let deleted = match deleted {
+        Some(column) => quote!(::core::option::Option::Some(#column)),
+        None => quote!(::core::option::Option::None),
+    };
     let texts = sql::write(model);
     let postgres = texts_constant("PostgresTexts", &texts.postgres);
     let sqlite = texts_constant("SqliteTexts", &texts.sqlite);
-    let mysql = texts_constant("MySqlTexts", &texts.mysql);
+    let mysql = mysql_constant(&texts.mysql, model.binds.len());
     quote! {
         __upsert::Model {
             table: #table,
             target: #target,
             key: &[#(#key),*],
+            index: &[#(#index),*],
             bound: &[#(#bound),*],
             returning: &[#(#returning),*],
+            guarded: #guarded,
+            deleted: #deleted,
             index_found,
             texts: __upsert::Texts { postgres: #postgres, sqlite: #sqlite, mysql: #mysql },
         }
+    }
+}
+
+fn index_part(model: &Model, part: &TargetPart) -> TokenStream {
+    match part {
+        TargetPart::Column(column) => {
+            let name = &model.columns[*column].name;
+            quote!(__upsert::IndexPart::Column(#name))
+        }
+        TargetPart::Expression(pieces) => {
+            let columns = pieces.iter().filter_map(TargetPiece::column);
+            let names = columns.map(|column| &model.columns[column].name);
+            quote!(__upsert::IndexPart::Expression(&[#(#names),*]))
+        }
+    }
+}
+
+/// The conflict target as messages show it.
+fn target_shown(model: &Model) -> String {
+    let parts = model.target.parts.iter().map(|part| match part {
+        TargetPart::Column(column) => model.columns[*column].name.clone(),
+        TargetPart::Expression(pieces) => pieces
+            .iter()
+            .map(|piece| match piece {
+                TargetPiece::Text(text) => text.as_str(),
+                TargetPiece::Column(column) => &model.columns[*column].name,
+            })
+            .collect(),
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// MySQL's texts; where the binds of a statement are not simply those of the row (and the nonce after them), it says what each
+/// is.
+fn mysql_constant(texts: &sql::MySqlTexts, binds: usize) -> TokenStream {
+    let binding = texts.binding.iter().map(|(name, text, slots)| {
+        let name = format_ident!("{name}");
+        let slots: Vec<_> = match sql::is_in_order(slots, binds) {
+            true => Vec::new(),
+            false => slots.iter().map(slot_constant).collect(),
+        };
+        quote!(#name: __upsert::MySqlStatement { sql: #text, slots: &[#(#slots),*] })
+    });
+    let names = texts.plain.iter().map(|(name, _)| format_ident!("{name}"));
+    let plain = texts.plain.iter().map(|(_, text)| text);
+    quote!(__upsert::MySqlTexts { #(#binding,)* #(#names: #plain),* })
+}
+
+fn slot_constant(slot: &Slot) -> TokenStream {
+    match slot {
+        Slot::Bind(place) => quote!(__upsert::Slot::Bind(#place)),
+        Slot::Nonce => quote!(__upsert::Slot::Nonce),
     }
 }
 

@@ -1,8 +1,8 @@
 //! `#[upsert(…)]` and `#[sqlx(…)]` on the struct.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenTree};
 use syn::parse::ParseStream;
-use syn::{Attribute, LitStr, Path, Token, Type, parenthesized};
+use syn::{Attribute, Expr, Ident, LitStr, Meta, Path, Token, Type, parenthesized};
 
 use super::list::{self, Named};
 use super::{Word, crate_path, field, words};
@@ -11,29 +11,66 @@ use crate::names::RENAME_RULES;
 use crate::parse::RuleWord;
 
 /// The words that stand on a struct.
-pub(super) const WORDS: [&str; 10] = [
+pub(super) const WORDS: [&str; 22] = [
     "table",
     "conflict",
+    "conflict_where",
+    "constraint",
+    "nulls_not_distinct",
     "accumulate",
     "coalesce",
+    "greatest",
+    "least",
     "insert_only",
     "generated",
     "now",
+    "set",
+    "update_where",
+    "skip_unchanged",
+    "newer",
+    "soft_delete",
+    "on_deleted",
     "returning",
+    "name",
     "rename_all",
     "crate",
 ];
 
-/// What stands on the struct.
+/// What stands on the struct: what all its upserts share, the default upsert and the named ones.
 #[derive(Default)]
 pub(crate) struct Container {
     pub table: Option<LitStr>,
-    pub conflict: Option<(Span, Vec<Named>)>,
-    pub generated: Vec<Named>,
-    pub rules: Vec<(RuleWord, Named)>,
-    pub returning: Option<Returning>,
     pub rename_all: Option<LitStr>,
     pub krate: Option<Path>,
+    pub generated: Vec<Named>,
+    pub main: Options,
+    pub named: Vec<Options>,
+}
+
+/// The words of one upsert.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub name: Option<LitStr>,
+    pub conflict: Option<Vec<Named>>,
+    pub conflict_where: Option<LitStr>,
+    pub constraint: Option<LitStr>,
+    pub nulls_not_distinct: Option<Span>,
+    pub rules: Vec<(RuleWord, Named)>,
+    pub set: Vec<(Ident, Expr)>,
+    pub update_where: Option<Expr>,
+    pub skip_unchanged: Option<Span>,
+    pub newer: Option<Named>,
+    pub soft_delete: Option<Named>,
+    pub on_deleted: Option<(OnDeleted, Span)>,
+    pub returning: Option<Returning>,
+}
+
+/// What happens when the row that absorbs is a deleted one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnDeleted {
+    Revive,
+    Keep,
+    Error,
 }
 
 /// What is to come back.
@@ -49,9 +86,7 @@ impl Container {
         let mut container = Self::default();
         for attribute in attributes {
             let parsed = if attribute.path().is_ident("upsert") {
-                attribute.parse_args_with(|input: ParseStream| {
-                    words(input, |word, input| container.word(word, input, faults))
-                })
+                container.upsert_attribute(attribute, faults)
             } else if attribute.path().is_ident("sqlx") {
                 attribute.parse_args_with(|input: ParseStream| {
                     words(input, |word, input| container.sqlx_word(word, input))
@@ -64,15 +99,82 @@ impl Container {
         container
     }
 
-    fn word(&mut self, word: &Word, input: ParseStream, faults: &mut Faults) -> syn::Result<()> {
+    /// Several attributes add up to the default upsert; each one with a name is an upsert of its own.
+    fn upsert_attribute(&mut self, attribute: &Attribute, faults: &mut Faults) -> syn::Result<()> {
+        let mut options = Options::default();
+        let named = has_name(attribute);
+        if !named {
+            std::mem::swap(&mut options, &mut self.main);
+        }
+        let parsed = attribute.parse_args_with(|input: ParseStream| {
+            words(input, |word, input| {
+                if named && matches!(word.name.as_str(), "table" | "rename_all" | "crate" | "generated") {
+                    let message = format!(
+                        "`{}` is shared by all upserts of the struct; put it into an attribute without `name`",
+                        word.name
+                    );
+                    return Err(syn::Error::new(word.span, message));
+                }
+                match self.shared_word(word, input, faults)? {
+                    true => Ok(()),
+                    false => options.word(word, input, faults),
+                }
+            })
+        });
+        if named {
+            self.named.push(options);
+        } else {
+            self.main = options;
+        }
+        parsed
+    }
+
+    /// The words about the struct as a whole; says whether it was one.
+    fn shared_word(
+        &mut self,
+        word: &Word,
+        input: ParseStream,
+        faults: &mut Faults,
+    ) -> syn::Result<bool> {
         match word.name.as_str() {
             "table" => once(
                 &mut self.table,
                 word,
                 word.text(input, r#"table = "users""#)?,
+            )?,
+            "rename_all" => once(&mut self.rename_all, word, rename_rule(word, input)?)?,
+            "crate" => once(&mut self.krate, word, crate_path::parse(input)?)?,
+            "generated" => {
+                let literal = word.text(input, r#"generated = "id""#)?;
+                self.generated.extend(list::parse(&literal, faults));
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// sqlx's words for a struct that derives `FromRow` or `Type`: those about names count here too, the others are passed over.
+    fn sqlx_word(&mut self, word: &Word, input: ParseStream) -> syn::Result<()> {
+        if word.name == "rename_all" {
+            let rule = rename_rule(word, input)?;
+            self.rename_all.get_or_insert(rule);
+            return Ok(());
+        }
+        while !input.is_empty() && !input.peek(Token![,]) {
+            input.parse::<TokenTree>()?;
+        }
+        Ok(())
+    }
+}
+
+impl Options {
+    fn word(&mut self, word: &Word, input: ParseStream, faults: &mut Faults) -> syn::Result<()> {
+        match word.name.as_str() {
+            "name" => once(
+                &mut self.name,
+                word,
+                word.text(input, r#"name = "record_login""#)?,
             ),
-            "rename_all" => once(&mut self.rename_all, word, rename_rule(word, input)?),
-            "crate" => once(&mut self.krate, word, crate_path::parse(input)?),
             "returning" => once(
                 &mut self.returning,
                 word,
@@ -80,14 +182,46 @@ impl Container {
             ),
             "conflict" => {
                 let literal = word.text(input, r#"conflict = "email""#)?;
-                let columns = list::parse(&literal, faults);
-                once(&mut self.conflict, word, (literal.span(), columns))
+                once(&mut self.conflict, word, list::parse(&literal, faults))
             }
-            "generated" => {
-                let literal = word.text(input, r#"generated = "id""#)?;
-                self.generated.extend(list::parse(&literal, faults));
+            "conflict_where" => {
+                let example = r#"conflict_where = "deleted_at IS NULL""#;
+                once(&mut self.conflict_where, word, word.text(input, example)?)
+            }
+            "constraint" => once(
+                &mut self.constraint,
+                word,
+                word.text(input, r#"constraint = "uq_users_email""#)?,
+            ),
+            "nulls_not_distinct" => {
+                word.alone(input)?;
+                once(&mut self.nulls_not_distinct, word, word.span)
+            }
+            "skip_unchanged" => {
+                word.alone(input)?;
+                once(&mut self.skip_unchanged, word, word.span)
+            }
+            "update_where" => {
+                let content = word.parentheses(input, "update_where(new.version > old.version)")?;
+                once(&mut self.update_where, word, content.parse()?)?;
+                nothing_left(&content)
+            }
+            "set" => {
+                let content = word.parentheses(input, "set(count = old.count + 1)")?;
+                self.set
+                    .extend(content.parse_terminated(assignment, Token![,])?);
                 Ok(())
             }
+            "newer" => once(
+                &mut self.newer,
+                word,
+                list::one(&word.text(input, r#"newer = "version""#)?),
+            ),
+            "soft_delete" => {
+                let column = list::one(&word.text(input, r#"soft_delete = "deleted_at""#)?);
+                once(&mut self.soft_delete, word, column)
+            }
+            "on_deleted" => once(&mut self.on_deleted, word, on_deleted(word, input)?),
             name => {
                 let Some(rule) = RuleWord::find(name) else {
                     return Err(word.unknown(&WORDS, &field::WORDS, "field it is about"));
@@ -100,21 +234,7 @@ impl Container {
             }
         }
     }
-
-    /// sqlx's words for a struct that derives `FromRow` or `Type`: those about names count here too, the others are passed over.
-    fn sqlx_word(&mut self, word: &Word, input: ParseStream) -> syn::Result<()> {
-        if word.name == "rename_all" {
-            let rule = rename_rule(word, input)?;
-            self.rename_all.get_or_insert(rule);
-            return Ok(());
-        }
-        while !input.is_empty() && !input.peek(Token![,]) {
-            input.parse::<proc_macro2::TokenTree>()?;
-        }
-        Ok(())
-    }
 }
-
 impl Returning {
     /// Parses `= "id, email"`, `= Account` or `(Account: "id, email")`.
     fn parse(word: &Word, input: ParseStream, faults: &mut Faults) -> syn::Result<Self> {
@@ -150,6 +270,48 @@ impl Returning {
         }
         Ok(Self::Type(Box::new(input.parse()?), None))
     }
+}
+
+/// Whether `name = …` stands in an attribute, wherever.
+fn has_name(attribute: &Attribute) -> bool {
+    let Meta::List(list) = &attribute.meta else {
+        return false;
+    };
+    let tokens: Vec<_> = list.tokens.clone().into_iter().collect();
+    tokens.windows(2).any(|pair| match pair {
+        [TokenTree::Ident(word), TokenTree::Punct(sign)] => word == "name" && sign.as_char() == '=',
+        _ => false,
+    })
+}
+
+/// Parses `count = old.count + 1`.
+fn assignment(input: ParseStream) -> syn::Result<(Ident, Expr)> {
+    let column = input.parse()?;
+    input.parse::<Token![=]>()?;
+    Ok((column, input.parse()?))
+}
+
+fn nothing_left(input: ParseStream) -> syn::Result<()> {
+    if input.is_empty() {
+        Ok(())
+    } else {
+        Err(input.error("one condition; join several with `&&`"))
+    }
+}
+
+fn on_deleted(word: &Word, input: ParseStream) -> syn::Result<(OnDeleted, Span)> {
+    let literal = word.text(input, r#"on_deleted = "revive""#)?;
+    let what = match literal.value().as_str() {
+        "revive" => OnDeleted::Revive,
+        "keep" => OnDeleted::Keep,
+        "error" => OnDeleted::Error,
+        other => {
+            let advice = did_you_mean(other, ["revive", "keep", "error"]);
+            let message = format!("`on_deleted` is `revive`, `keep` or `error`{advice}");
+            return Err(syn::Error::new(literal.span(), message));
+        }
+    };
+    Ok((what, literal.span()))
 }
 
 /// Keeps a value that may be given only once.

@@ -8,14 +8,18 @@ use super::{Word, container, words};
 use crate::diagnostics::Faults;
 
 /// The words that stand on a field.
-pub(super) const WORDS: [&str; 10] = [
+pub(super) const WORDS: [&str; 14] = [
     "conflict",
     "accumulate",
     "coalesce",
+    "greatest",
+    "least",
     "insert_only",
     "generated",
     "now",
     "update",
+    "insert",
+    "param",
     "rename",
     "skip",
     "json",
@@ -28,6 +32,8 @@ pub(crate) struct Field<'a> {
     pub conflict: Option<Span>,
     pub generated: Option<Span>,
     pub rules: Vec<Rule>,
+    pub insert: Option<Expr>,
+    pub param: Option<Span>,
     pub rename: Option<LitStr>,
     pub skip: Option<Span>,
     pub json: Option<Span>,
@@ -37,6 +43,7 @@ pub(crate) struct Field<'a> {
 #[derive(Clone)]
 pub(crate) enum Rule {
     Word(RuleWord, Span),
+    /// `update = EXPR` on the field, or `set(column = EXPR)` on the struct.
     Update(Box<Expr>, Span),
 }
 
@@ -45,14 +52,18 @@ pub(crate) enum Rule {
 pub(crate) enum RuleWord {
     Accumulate,
     Coalesce,
+    Greatest,
+    Least,
     InsertOnly,
     Now,
 }
 
 impl RuleWord {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 6] = [
         Self::Accumulate,
         Self::Coalesce,
+        Self::Greatest,
+        Self::Least,
         Self::InsertOnly,
         Self::Now,
     ];
@@ -61,6 +72,8 @@ impl RuleWord {
         match self {
             Self::Accumulate => "accumulate",
             Self::Coalesce => "coalesce",
+            Self::Greatest => "greatest",
+            Self::Least => "least",
             Self::InsertOnly => "insert_only",
             Self::Now => "now",
         }
@@ -97,6 +110,8 @@ impl<'a> Field<'a> {
             conflict: None,
             generated: None,
             rules: Vec::new(),
+            insert: None,
+            param: None,
             rename: None,
             skip: None,
             json: None,
@@ -125,13 +140,19 @@ impl<'a> Field<'a> {
         match word.name.as_str() {
             "rename" => self.rename = Some(word.text(input, r#"rename = "e_mail""#)?),
             "update" => {
-                if !input.peek(Token![=]) {
-                    let message = "`update` takes an expression: `update = old.count + new.count`";
-                    return Err(syn::Error::new(word.span, message));
-                }
-                input.parse::<Token![=]>()?;
-                self.rules.push(Rule::Update(input.parse()?, word.span));
+                let expr = expression(word, input, "update = old.count + new.count")?;
+                self.rules.push(Rule::Update(Box::new(expr), word.span));
             }
+            "insert" => {
+                if self.insert.is_some() {
+                    return Err(syn::Error::new(
+                        word.span,
+                        "`insert` is given twice; keep one",
+                    ));
+                }
+                self.insert = Some(expression(word, input, "insert = lower(new.email)")?);
+            }
+            "param" => self.param = alone(word, input)?,
             "conflict" => self.conflict = alone(word, input)?,
             "generated" => self.generated = alone(word, input)?,
             "skip" => self.skip = alone(word, input)?,
@@ -182,6 +203,16 @@ impl<'a> Field<'a> {
             )),
         }
     }
+}
+
+/// Parses `= EXPR`.
+fn expression(word: &Word, input: ParseStream, example: &str) -> syn::Result<Expr> {
+    if !input.peek(Token![=]) {
+        let message = format!("`{}` takes an expression: `{example}`", word.name);
+        return Err(syn::Error::new(word.span, message));
+    }
+    input.parse::<Token![=]>()?;
+    input.parse()
 }
 
 fn alone(word: &Word, input: ParseStream) -> syn::Result<Option<Span>> {

@@ -1,4 +1,4 @@
-//! A list of column names in one string.
+//! A list of names in one string.
 
 use proc_macro2::Span;
 use syn::LitStr;
@@ -12,11 +12,21 @@ pub(crate) struct Named {
     pub span: Span,
 }
 
-/// Splits `"tenant_id, sku"`; every name has the literal's span, which is as near as a stable compiler lets a macro point.
-pub(crate) fn parse(literal: &LitStr, faults: &mut Faults) -> Vec<Named> {
+/// Splits `"tenant_id, lower(email)"`; every name has the literal's span, which is as near as a stable compiler lets a macro
+/// point. Commas in parentheses belong to an expression.
+pub(super) fn parse(literal: &LitStr, faults: &mut Faults) -> Vec<Named> {
     let text = literal.value();
     let mut names = Vec::new();
-    for name in text.split(',').map(str::trim) {
+    let mut depth = 0_usize;
+    let separators = |character: char| {
+        match character {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        character == ',' && depth == 0
+    };
+    for name in text.split(separators).map(str::trim) {
         if name.is_empty() {
             faults.at(
                 literal.span(),
@@ -30,4 +40,12 @@ pub(crate) fn parse(literal: &LitStr, faults: &mut Faults) -> Vec<Named> {
         });
     }
     names
+}
+
+/// One name: what `newer = "version"` takes.
+pub(super) fn one(literal: &LitStr) -> Named {
+    Named {
+        name: literal.value().trim().to_owned(),
+        span: literal.span(),
+    }
 }

@@ -5,14 +5,14 @@ mod crate_path;
 mod field;
 mod list;
 
-pub(crate) use container::{Container, Returning};
+pub(crate) use container::{Container, OnDeleted, Options, Returning};
 pub(crate) use field::{Field, Rule, RuleWord};
 pub(crate) use list::Named;
 
 use proc_macro2::Span;
 use syn::ext::IdentExt;
-use syn::parse::ParseStream;
-use syn::{Data, DeriveInput, Fields, Ident, LitStr, Token};
+use syn::parse::{ParseBuffer, ParseStream};
+use syn::{Data, DeriveInput, Fields, Ident, LitStr, Token, parenthesized};
 
 use crate::diagnostics::{Faults, did_you_mean};
 
@@ -97,13 +97,31 @@ impl Word {
         Ok(literal)
     }
 
+    /// Parses `(…)`.
+    fn parentheses<'a>(
+        &self,
+        input: ParseStream<'a>,
+        example: &str,
+    ) -> syn::Result<ParseBuffer<'a>> {
+        if !input.peek(syn::token::Paren) {
+            let message = format!(
+                "`{}` takes an expression in parentheses: `{example}`",
+                self.name
+            );
+            return Err(syn::Error::new(self.span, message));
+        }
+        let content;
+        parenthesized!(content in input);
+        Ok(content)
+    }
+
     /// Makes sure that nothing follows a word that stands alone.
     fn alone(&self, input: ParseStream) -> syn::Result<()> {
         if input.is_empty() || input.peek(Token![,]) {
             return Ok(());
         }
         Err(input.error(format!(
-            "`{name}` on a field stands alone: `#[upsert({name})]`",
+            "`{name}` stands alone here: `#[upsert({name})]`",
             name = self.name
         )))
     }

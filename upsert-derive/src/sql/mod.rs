@@ -1,17 +1,22 @@
 //! The statements that every dialect owes, and the pieces they share. Pure: model in, text out.
 
 mod mysql;
+mod on_conflict;
 mod order;
 mod postgres;
+mod spelling;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-pub(crate) use order::assignment_order;
+pub(crate) use mysql::{Slot, Texts as MySqlTexts};
+pub(crate) use order::{assignment_order, is_compared};
 
-use crate::expr::{Expr, Operator, Side};
-use crate::model::{Assignment, Column, Insert, Model, Table};
-use crate::types::{Clock, Kind};
+use crate::model::{Bind, Insert, Model, Table};
+use crate::target::{TargetPart, TargetPiece};
+use spelling::Spelling;
+use writer::Writer;
 
 /// A statement's name, which is also that of its field in the core's texts, and the statement.
 pub(crate) type Statement = (&'static str, String);
@@ -20,7 +25,7 @@ pub(crate) type Statement = (&'static str, String);
 pub(crate) struct Texts {
     pub postgres: Vec<Statement>,
     pub sqlite: Vec<Statement>,
-    pub mysql: Vec<Statement>,
+    pub mysql: mysql::Texts,
 }
 
 /// Writes all statements of a model.
@@ -32,62 +37,19 @@ pub(crate) fn write(model: &Model) -> Texts {
     }
 }
 
-/// How a dialect spells what all of them have.
-trait Spelling {
-    /// The quote around names.
-    const QUOTE: char;
-
-    /// The nth bind of a statement, counted from one.
-    fn placeholder(&self, number: usize) -> String;
-
-    /// A column of the proposed row.
-    fn proposed(&self, column: &str) -> String;
-
-    /// A column of the stored row.
-    fn stored(&self, column: &str) -> String;
-
-    fn clock(&self, clock: Clock) -> &'static str;
-
-    fn text(&self, text: &str) -> String;
-
-    /// `left operator right`, for operands that are ready to stand in an operation.
-    fn operation(&self, operator: Operator, left: &str, right: &Operand) -> String {
-        format!("{left} {} {}", operator.sign(), right.text)
-    }
-
-    /// A whole computation, where the dialect does not raise an error by itself when a number grows out of its type.
-    fn computation(&self, text: String, _: &Computation) -> String {
-        text
-    }
+/// Whether some statement takes the binds otherwise than each once and in order.
+pub(crate) fn repeats_binds(model: &Model) -> bool {
+    let texts = mysql::statements(model);
+    texts
+        .binding
+        .iter()
+        .any(|(_, _, slots)| !is_in_order(slots, model.binds.len()))
 }
 
-/// The right side of an operation.
-struct Operand {
-    text: String,
-    /// Whether it is a literal, and as such not zero.
-    is_literal: bool,
-    /// Whether the operation is one on integers.
-    integers: bool,
-}
-
-/// What a dialect may want to know about a computation.
-struct Computation {
-    kind: Kind,
-    /// The values that the computation starts from.
-    leaves: Vec<String>,
-    /// What the column that takes the result can hold, where that is less than 64 bits.
-    range: Option<(i64, i64)>,
-}
-
-impl Operator {
-    fn sign(self) -> char {
-        match self {
-            Self::Add => '+',
-            Self::Subtract => '-',
-            Self::Multiply => '*',
-            Self::Divide => '/',
-        }
-    }
+/// Whether slots are the row's binds as they come, and at most the nonce after them.
+pub(crate) fn is_in_order(slots: &[Slot], binds: usize) -> bool {
+    let (row, rest) = slots.split_at(binds.min(slots.len()));
+    row.iter().copied().eq((0..binds).map(Slot::Bind)) && matches!(rest, [] | [Slot::Nonce])
 }
 
 /// Writes a name in the dialect's quotes; every name in every statement comes through here.
@@ -115,12 +77,16 @@ fn qualified<S: Spelling>(table: &str, column: &str) -> String {
 /// `("email", "name") VALUES ($1, $2)`
 fn columns_and_values<S: Spelling>(spelling: &S, model: &Model) -> String {
     let columns = join(model.inserted().map(|column| quote::<S>(&column.name)));
-    let mut bound = 0;
-    let values = join(model.inserted().map(|column| match column.insert {
-        Insert::Clock(clock) => spelling.clock(clock).to_owned(),
-        Insert::Field | Insert::Generated => {
-            bound += 1;
-            spelling.placeholder(bound)
+    let values = join(model.inserted().map(|column| {
+        let value = || spelling.placeholder(model.bind_number(Bind::Value(column.field)));
+        match &column.insert {
+            Insert::Field | Insert::Generated => value(),
+            Insert::Clock(clock) => spelling.clock(*clock).to_owned(),
+            Insert::Computed(expr) => Writer::for_column(spelling, model, column).write(expr),
+            Insert::Patch => {
+                let is_set = spelling.placeholder(model.bind_number(Bind::IsSet(column.field)));
+                spelling.patch(&is_set, value(), &column.name)
+            }
         }
     }));
     format!("({columns}) VALUES ({values})")
@@ -135,13 +101,66 @@ fn returned<S: Spelling>(model: &Model, table: &str) -> String {
     )
 }
 
-/// `"users"."tenant_id" = $1 AND "users"."sku" = $2`
-fn key_equals<S: Spelling>(spelling: &S, model: &Model) -> String {
-    let equals = model.target_columns().enumerate().map(|(index, column)| {
-        let column = qualified::<S>(&model.table.name, &column.name);
-        format!("{column} = {}", spelling.placeholder(index + 1))
+/// `"tenant_id", (lower(email))`: the conflict target, or the columns of an index.
+fn target<S: Spelling>(model: &Model) -> String {
+    join(model.target.parts.iter().map(|part| match part {
+        TargetPart::Column(column) => quote::<S>(&model.columns[*column].name),
+        TargetPart::Expression(pieces) => {
+            format!(
+                "({})",
+                fill(pieces, |column| quote::<S>(&model.columns[column].name))
+            )
+        }
+    }))
+}
+
+/// Writes an expression of the target with each column in the form that `write` gives it.
+fn fill(pieces: &[TargetPiece], mut write: impl FnMut(usize) -> String) -> String {
+    let pieces = pieces.iter().map(|piece| match piece {
+        TargetPiece::Text(text) => text.clone(),
+        TargetPiece::Column(column) => write(*column),
     });
-    equals.collect::<Vec<_>>().join(" AND ")
+    pieces.collect()
+}
+
+/// `"users"."tenant_id" = $1 AND lower("users"."email") = lower($2)`
+fn key_equals<S: Spelling>(spelling: &S, model: &Model) -> String {
+    let stored = |column: usize| qualified::<S>(&model.table.name, &model.columns[column].name);
+    let mut bound = 0;
+    let mut next = || {
+        bound += 1;
+        spelling.placeholder(bound)
+    };
+    let mut equals = Vec::new();
+    for part in &model.target.parts {
+        equals.push(match part {
+            // `IS NOT DISTINCT FROM` never uses an index.
+            TargetPart::Column(column) if model.target.nulls_not_distinct => {
+                let column = stored(*column);
+                format!(
+                    "({column} = {} OR ({column} IS NULL AND {} IS NULL))",
+                    next(),
+                    next()
+                )
+            }
+            TargetPart::Column(column) => format!("{} = {}", stored(*column), next()),
+            TargetPart::Expression(pieces) => {
+                format!(
+                    "({}) = ({})",
+                    fill(pieces, stored),
+                    fill(pieces, |_| next())
+                )
+            }
+        });
+    }
+    equals.extend(
+        model
+            .target
+            .predicate
+            .iter()
+            .map(|predicate| format!("({predicate})")),
+    );
+    equals.join(" AND ")
 }
 
 /// `SELECT "users"."id" FROM "users" WHERE "users"."email" = $1`
@@ -154,108 +173,31 @@ fn select<S: Spelling>(spelling: &S, model: &Model) -> String {
     )
 }
 
-/// The value of an assignment.
-fn value<S: Spelling>(spelling: &S, model: &Model, assignment: &Assignment) -> String {
-    let column = &model.columns[assignment.column];
-    let range = crate::types::integer_range(column.ty);
-    Writer {
-        spelling,
-        columns: &model.columns,
-        range,
-    }
-    .write(&assignment.value)
+/// `SELECT "users"."deleted_at" IS NOT NULL FROM "users" WHERE "users"."email" = ?1`, where a deleted row is an error that
+/// looks like another one.
+fn select_deleted<S: Spelling>(spelling: &S, model: &Model) -> String {
+    let Some(deleted) = model.guard.must_be_null else {
+        return String::new();
+    };
+    format!(
+        "SELECT {} IS NOT NULL FROM {} WHERE {}",
+        qualified::<S>(&model.table.name, &model.columns[deleted].name),
+        table::<S>(&model.table),
+        key_equals(spelling, model)
+    )
 }
 
 /// `users_email_key`
 fn index_name(model: &Model) -> String {
-    let columns: Vec<_> = model
-        .target_columns()
-        .map(|column| column.name.as_str())
+    let columns = model.target.occurrences();
+    let mut names: Vec<_> = columns
+        .iter()
+        .map(|&column| model.columns[column].name.as_str())
         .collect();
-    format!("{}_{}_key", model.table.name, columns.join("_"))
-}
-
-/// `"email", "tenant_id"`: the columns of the conflict target.
-fn target<S: Spelling>(model: &Model) -> String {
-    join(
-        model
-            .target_columns()
-            .map(|column| quote::<S>(&column.name)),
-    )
+    names.dedup();
+    format!("{}_{}_key", model.table.name, names.join("_"))
 }
 
 fn join(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(", ")
-}
-
-/// Writes expressions.
-struct Writer<'a, S> {
-    spelling: &'a S,
-    columns: &'a [Column<'a>],
-    range: Option<(i64, i64)>,
-}
-
-impl<S: Spelling> Writer<'_, S> {
-    fn write(&self, expr: &Expr) -> String {
-        match expr {
-            Expr::Column(Side::Old, column) => self.spelling.stored(&self.columns[*column].name),
-            Expr::Column(Side::New, column) => self.spelling.proposed(&self.columns[*column].name),
-            Expr::Integer(value) => value.to_string(),
-            Expr::Float(digits) => digits.clone(),
-            Expr::Text(text) => self.spelling.text(text),
-            Expr::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_owned(),
-            Expr::Now(clock) => self.spelling.clock(*clock).to_owned(),
-            Expr::Coalesce(values) => {
-                format!(
-                    "COALESCE({})",
-                    join(values.iter().map(|value| self.write(value)))
-                )
-            }
-            Expr::Negate(_) | Expr::Binary(..) => {
-                let mut leaves = Vec::new();
-                let text = self.compute(expr, &mut leaves);
-                let computation = Computation {
-                    kind: self.kind(expr),
-                    leaves,
-                    range: self.range,
-                };
-                self.spelling.computation(text, &computation)
-            }
-        }
-    }
-
-    /// Writes a computation, and collects the values that it starts from.
-    fn compute(&self, expr: &Expr, leaves: &mut Vec<String>) -> String {
-        match expr {
-            Expr::Negate(inner) => format!("-{}", self.operand(inner, leaves)),
-            Expr::Binary(operator, left, right) => {
-                let left_text = self.operand(left, leaves);
-                let right = Operand {
-                    text: self.operand(right, leaves),
-                    is_literal: matches!(**right, Expr::Integer(1..)),
-                    integers: self.kind(left) == Kind::Integer && self.kind(right) == Kind::Integer,
-                };
-                self.spelling.operation(*operator, &left_text, &right)
-            }
-            Expr::Integer(_) => self.write(expr),
-            leaf => {
-                let text = self.write(leaf);
-                leaves.push(text.clone());
-                text
-            }
-        }
-    }
-
-    /// An operand; one that is a computation itself stands in parentheses, so that Rust's precedence survives.
-    fn operand(&self, expr: &Expr, leaves: &mut Vec<String>) -> String {
-        let text = self.compute(expr, leaves);
-        match expr {
-            Expr::Negate(_) | Expr::Binary(..) => format!("({text})"),
-            _ => text,
-        }
-    }
-
-    fn kind(&self, expr: &Expr) -> Kind {
-        expr.kind(&|column| self.columns[column].kind())
-    }
 }

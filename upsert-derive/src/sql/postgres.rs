@@ -1,14 +1,15 @@
 //! PostgreSQL's text.
 
-use super::{
-    Spelling, Statement, columns_and_values, index_name, join, qualified, quote, returned, select,
-    table, target, value,
-};
-use crate::model::Model;
-use crate::types::Clock;
+use super::on_conflict::{self, OnConflict, stored_name};
+use super::spelling::Spelling;
+use super::writer::Writer;
+use super::{Statement, index_name, join, qualified, quote, returned, select, table, target};
+use crate::expr::{CastTo, Piece, Raw};
+use crate::model::{Assignment, Model};
+use crate::types::{self, Clock, Kind};
 
 struct Postgres<'a> {
-    /// What the stored row is called in SET and RETURNING.
+    /// What the stored row is called in SET, WHERE and RETURNING.
     stored: &'a str,
 }
 
@@ -43,14 +44,70 @@ impl Spelling for Postgres<'_> {
             format!("'{quoted}'")
         }
     }
+
+    fn distinct(&self, one: &str, two: &str) -> String {
+        format!("{one} IS DISTINCT FROM {two}")
+    }
+
+    fn extreme(&self, function: &str, values: &[String]) -> String {
+        format!("{}({})", function.to_uppercase(), values.join(", "))
+    }
+
+    /// PostgreSQL's own `round` takes halves of a float to the even number.
+    fn round(&self, value: &str) -> String {
+        format!("sign({value}) * floor(abs({value}) + 0.5)")
+    }
+
+    fn cast(&self, value: &str, from: Kind, to: CastTo) -> String {
+        match to {
+            CastTo::Text => format!("CAST({value} AS text)"),
+            CastTo::Float => format!("CAST({value} AS double precision)"),
+            CastTo::Integer if from == Kind::Integer => format!("CAST({value} AS bigint)"),
+            // A cast alone would round.
+            CastTo::Integer => format!("CAST(trunc({value}) AS bigint)"),
+        }
+    }
+
+    fn raw<'a>(&self, raw: &'a Raw) -> Option<&'a [Piece]> {
+        raw.postgres.as_deref()
+    }
 }
 
-/// A table of this name is taken for the proposed row, so it gets an alias.
-pub(super) fn is_called_excluded(table: &str) -> bool {
-    table.eq_ignore_ascii_case("excluded")
-}
+impl OnConflict for Postgres<'_> {
+    fn conflict_target(&self, model: &Model) -> String {
+        if let Some(constraint) = &model.target.constraint {
+            return format!("ON CONSTRAINT {}", quote::<Self>(constraint));
+        }
+        let predicate = model.target.predicate.as_ref();
+        let predicate =
+            predicate.map_or_else(String::new, |predicate| format!(" WHERE ({predicate})"));
+        format!("({}){predicate}", target::<Self>(model))
+    }
 
-pub(super) const ALIAS: &str = "upsert_row";
+    /// The rows as text: exact (a change of case under citext counts, and one of numeric scale), and for every type, also those
+    /// that know no equality.
+    fn would_change(&self, model: &Model, compared: &[&Assignment]) -> String {
+        let stored = compared
+            .iter()
+            .map(|assignment| self.stored(&model.columns[assignment.column].name));
+        let assigned = compared
+            .iter()
+            .map(|assignment| Writer::assigned(self, model, assignment));
+        format!(
+            "ROW({})::text IS DISTINCT FROM ROW({})::text",
+            join(stored),
+            join(assigned)
+        )
+    }
+
+    /// The message says what it is about. It is made from a column, or the planner would raise it for every row.
+    fn raise_unless_null(&self, _: &Model, column: &str) -> String {
+        let column = self.stored(column);
+        format!(
+            "CASE WHEN {column} IS NULL THEN TRUE ELSE CAST('upsert: row is deleted' || left({column}::text, 0) AS boolean) END"
+        )
+    }
+}
 
 /// Writes PostgreSQL's statements.
 ///
@@ -60,37 +117,27 @@ pub(super) const ALIAS: &str = "upsert_row";
 /// RETURNING "users"."email", "users"."name"
 /// ```
 pub(super) fn statements(model: &Model) -> Vec<Statement> {
-    let excluded = is_called_excluded(&model.table.name);
-    let stored = if excluded { ALIAS } else { &model.table.name };
-    let dialect = Postgres { stored };
-    let alias = if excluded {
-        format!(" AS {}", quote::<Postgres>(ALIAS))
-    } else {
-        String::new()
+    let dialect = Postgres {
+        stored: stored_name(model),
     };
-    let insert = format!(
-        "INSERT INTO {}{alias} {} ON CONFLICT ({})",
-        table::<Postgres>(&model.table),
-        columns_and_values(&dialect, model),
-        target::<Postgres>(model)
-    );
-    let upsert = format!("{insert} DO UPDATE SET {}", assignments(&dialect, model));
+    let insert = on_conflict::insert(&dialect, model);
+    let upsert = format!("{insert} {}", on_conflict::do_update(&dialect, model));
     let nothing = format!("{insert} DO NOTHING");
-    let columns = returned::<Postgres>(model, stored);
-    let key = quote::<Postgres>(&model.columns[model.target[0]].name);
+    let columns = returned::<Postgres>(model, dialect.stored);
     vec![
         ("upsert_returning", format!("{upsert} RETURNING {columns}")),
         (
             "upsert_with_action",
             format!(
-                "{upsert} RETURNING {columns}, ({}.\"xmax\" = 0)",
-                quote::<Postgres>(stored)
+                "{upsert} RETURNING {columns}, ({} = 0)",
+                dialect.stored("xmax")
             ),
         ),
         (
             "upsert_with_action_18",
             format!(
-                "{upsert} RETURNING WITH (OLD AS \"upsert_old\") {columns}, \"upsert_old\".{key} IS NULL"
+                "{upsert} RETURNING WITH (OLD AS \"upsert_old\") {columns}, \"upsert_old\".{} IS NULL",
+                never_null(model)
             ),
         ),
         (
@@ -100,26 +147,34 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
         ("upsert", upsert),
         ("insert_if_absent", nothing),
         ("select", select(&dialect, model)),
-        (
-            "create_index",
-            format!(
-                "CREATE UNIQUE INDEX {} ON {} ({})",
-                quote::<Postgres>(&index_name(model)),
-                table::<Postgres>(&model.table),
-                target::<Postgres>(model)
-            ),
-        ),
+        ("create_index", create_index(model)),
     ]
 }
 
-/// `"name" = EXCLUDED."name"`; a statement that has nothing to assign assigns a key column to itself, for the row to come back.
-fn assignments(dialect: &Postgres, model: &Model) -> String {
-    if model.assignments.is_empty() {
-        let key = &model.columns[model.target[0]].name;
-        return format!("{} = {}", quote::<Postgres>(key), dialect.stored(key));
+/// A column that no stored row has NULL in.
+fn never_null(model: &Model) -> String {
+    let key = model
+        .target
+        .columns()
+        .find(|&column| types::option_inner(model.columns[column].ty).is_none());
+    match key {
+        Some(column) => quote::<Postgres>(&model.columns[column].name),
+        None => "ctid".to_owned(),
     }
-    join(model.assignments.iter().map(|assignment| {
-        let column = quote::<Postgres>(&model.columns[assignment.column].name);
-        format!("{column} = {}", value(dialect, model, assignment))
-    }))
+}
+
+fn create_index(model: &Model) -> String {
+    let nulls = if model.target.nulls_not_distinct {
+        " NULLS NOT DISTINCT"
+    } else {
+        ""
+    };
+    let predicate = model.target.predicate.as_ref();
+    format!(
+        "CREATE UNIQUE INDEX {} ON {} ({}){nulls}{}",
+        quote::<Postgres>(&index_name(model)),
+        table::<Postgres>(&model.table),
+        target::<Postgres>(model),
+        predicate.map_or_else(String::new, |predicate| format!(" WHERE {predicate}"))
+    )
 }

@@ -1,16 +1,17 @@
 //! SQLite's text.
 
-use super::postgres::{ALIAS, is_called_excluded};
+use super::on_conflict::{self, OnConflict, stored_name};
+use super::spelling::{Computation, Operand, Spelling};
+use super::writer::Writer;
 use super::{
-    Computation, Operand, Spelling, Statement, columns_and_values, index_name, join, qualified,
-    quote, returned, select, table, target, value,
+    Statement, index_name, join, qualified, quote, returned, select, select_deleted, target,
 };
-use crate::expr::Operator;
-use crate::model::Model;
+use crate::expr::{CastTo, Operator, Piece, Raw};
+use crate::model::{Assignment, Model};
 use crate::types::{Clock, Kind};
 
 struct Sqlite<'a> {
-    /// What the stored row is called in SET.
+    /// What the stored row is called in SET and WHERE.
     stored: &'a str,
 }
 
@@ -52,9 +53,9 @@ impl Spelling for Sqlite<'_> {
     fn operation(&self, operator: Operator, left: &str, right: &Operand) -> String {
         let sign = operator.sign();
         let Operand {
-            text, is_literal, ..
+            text, is_not_zero, ..
         } = right;
-        if operator == Operator::Divide && !is_literal {
+        if matches!(operator, Operator::Divide | Operator::Remainder) && !is_not_zero {
             return format!("{left} {sign} CASE WHEN {text} = 0 THEN {RAISE} ELSE {text} END");
         }
         format!("{left} {sign} {text}")
@@ -82,6 +83,63 @@ impl Spelling for Sqlite<'_> {
         }
         format!("CASE WHEN {overflow} THEN {RAISE} ELSE {text} END")
     }
+
+    fn distinct(&self, one: &str, two: &str) -> String {
+        format!("{one} IS NOT {two}")
+    }
+
+    /// `max` and `min` of several values give NULL as soon as one is.
+    fn extreme(&self, function: &str, values: &[String]) -> String {
+        let function = if function == "greatest" { "max" } else { "min" };
+        ignoring_null(values, &|one, two| format!("{function}({one}, {two})"))
+    }
+
+    fn round(&self, value: &str) -> String {
+        format!("round({value})")
+    }
+
+    fn cast(&self, value: &str, _: Kind, to: CastTo) -> String {
+        let ty = match to {
+            CastTo::Text => "TEXT",
+            CastTo::Integer => "INTEGER",
+            CastTo::Float => "REAL",
+        };
+        format!("CAST({value} AS {ty})")
+    }
+
+    fn raw<'a>(&self, raw: &'a Raw) -> Option<&'a [Piece]> {
+        raw.sqlite.as_deref()
+    }
+}
+
+/// `COALESCE(max(a, b), a, b)`, one value after the other, for functions that give NULL as soon as one value is.
+pub(super) fn ignoring_null(values: &[String], both: &dyn Fn(&str, &str) -> String) -> String {
+    let all = values
+        .iter()
+        .cloned()
+        .reduce(|one, two| format!("COALESCE({}, {one}, {two})", both(&one, &two)));
+    all.unwrap_or_default()
+}
+
+impl OnConflict for Sqlite<'_> {
+    /// A column's own collation may be wider than "the same"; `COLLATE BINARY` is not, and means nothing for numbers.
+    fn would_change(&self, model: &Model, compared: &[&Assignment]) -> String {
+        let differ = compared.iter().map(|assignment| {
+            let stored = self.stored(&model.columns[assignment.column].name);
+            format!(
+                "({stored} COLLATE BINARY) IS NOT ({})",
+                Writer::assigned(self, model, assignment)
+            )
+        });
+        differ.collect::<Vec<_>>().join(" OR ")
+    }
+
+    fn raise_unless_null(&self, _: &Model, column: &str) -> String {
+        format!(
+            "CASE WHEN {} IS NULL THEN TRUE ELSE {RAISE} END",
+            self.stored(column)
+        )
+    }
 }
 
 /// Writes SQLite's statements.
@@ -92,22 +150,11 @@ impl Spelling for Sqlite<'_> {
 /// RETURNING "users"."email", "users"."name"
 /// ```
 pub(super) fn statements(model: &Model) -> Vec<Statement> {
-    let excluded = is_called_excluded(&model.table.name);
     let dialect = Sqlite {
-        stored: if excluded { ALIAS } else { &model.table.name },
+        stored: stored_name(model),
     };
-    let alias = if excluded {
-        format!(" AS {}", quote::<Sqlite>(ALIAS))
-    } else {
-        String::new()
-    };
-    let insert = format!(
-        "INSERT INTO {}{alias} {} ON CONFLICT ({})",
-        table::<Sqlite>(&model.table),
-        columns_and_values(&dialect, model),
-        target::<Sqlite>(model)
-    );
-    let upsert = format!("{insert} DO UPDATE SET {}", assignments(&dialect, model));
+    let insert = on_conflict::insert(&dialect, model);
+    let upsert = format!("{insert} {}", on_conflict::do_update(&dialect, model));
     let nothing = format!("{insert} DO NOTHING");
     // RETURNING takes the table's own name, also where it has an alias.
     let columns = returned::<Sqlite>(model, &model.table.name);
@@ -120,20 +167,9 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
         ("upsert", upsert),
         ("insert_if_absent", nothing),
         ("select", select(&dialect, model)),
+        ("select_deleted", select_deleted(&dialect, model)),
         ("create_index", create_index(model)),
     ]
-}
-
-/// `"name" = excluded."name"`; a statement that has nothing to assign assigns a key column to itself, for the row to come back.
-fn assignments(dialect: &Sqlite, model: &Model) -> String {
-    if model.assignments.is_empty() {
-        let key = &model.columns[model.target[0]].name;
-        return format!("{} = {}", quote::<Sqlite>(key), dialect.stored(key));
-    }
-    join(model.assignments.iter().map(|assignment| {
-        let column = quote::<Sqlite>(&model.columns[assignment.column].name);
-        format!("{column} = {}", value(dialect, model, assignment))
-    }))
 }
 
 /// The index, not the table, carries the schema.
@@ -142,9 +178,11 @@ fn create_index(model: &Model) -> String {
     if let Some(schema) = &model.table.schema {
         name = format!("{}.{name}", quote::<Sqlite>(schema));
     }
-    let on = quote::<Sqlite>(&model.table.name);
+    let predicate = model.target.predicate.as_ref();
     format!(
-        "CREATE UNIQUE INDEX {name} ON {on} ({})",
-        target::<Sqlite>(model)
+        "CREATE UNIQUE INDEX {name} ON {} ({}){}",
+        quote::<Sqlite>(&model.table.name),
+        target::<Sqlite>(model),
+        predicate.map_or_else(String::new, |predicate| format!(" WHERE {predicate}"))
     )
 }

@@ -7,7 +7,7 @@ use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 
 use super::{Dialect, DialectConnection, bind_key, bind_row, decode, dialect_values, sealed};
 use crate::error::{Error, ErrorKind};
-use crate::model::{Model, UpsertModel};
+use crate::model::{Model, MySqlStatement, Slot, UpsertModel};
 use crate::returning::{Action, Upserted};
 use crate::sql::Sql;
 use crate::value::Json;
@@ -32,9 +32,9 @@ impl Dialect for MySql {
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.mysql;
         Sql::new(vec![
-            ("upsert", texts.upsert),
-            ("upsert_with_action", texts.upsert_with_action),
-            ("insert_if_absent", texts.insert_if_absent),
+            ("upsert", texts.upsert.sql),
+            ("upsert_with_action", texts.upsert_with_action.sql),
+            ("insert_if_absent", texts.insert_if_absent.sql),
             ("select", texts.select),
             ("select_locking", texts.select_locking),
         ])
@@ -79,16 +79,23 @@ impl Dialect for MySql {
         Ok(upserted)
     }
 
-    /// The reply's count is not asked: it is 2 for an update and 1 for an equal one, and either is one row.
+    /// The reply's count is not asked: it is 2 for an update and 1 for an equal one, and either is one row. Only where a guard
+    /// may leave the row alone, the statement has to tell.
     async fn execute_upsert<T, S>(conn: &mut MySqlConnection, row: &T) -> Result<u64, Error>
     where
         T: UpsertModel<Self, S>,
         S: 'static,
     {
         schema::check_once(conn, T::MODEL).await?;
-        let arguments = bind_row::<Self, T, S>(row)?;
-        execute(conn, T::MODEL, T::MODEL.texts.mysql.upsert, arguments).await?;
-        Ok(1)
+        let texts = &T::MODEL.texts.mysql;
+        if !T::MODEL.guarded {
+            run::<T, S>(conn, row, &texts.upsert, None).await?;
+            return Ok(1);
+        }
+        let nonce = Nonce::new();
+        let reply = run::<T, S>(conn, row, &texts.upsert_with_action, Some(nonce)).await?;
+        let action = tell(conn, T::MODEL, nonce, reply).await?;
+        Ok(u64::from(action != Action::Unchanged))
     }
 
     async fn insert_if_absent<T, S>(conn: &mut MySqlConnection, row: &T) -> Result<bool, Error>
@@ -98,12 +105,9 @@ impl Dialect for MySql {
     {
         schema::check_once(conn, T::MODEL).await?;
         let nonce = Nonce::new();
-        let reply = insert::<T, S>(conn, row, nonce).await?;
-        let action = match nonce.verdict(reply) {
-            Verdict::Told(action) => action,
-            Verdict::AskSession => nonce.resolve(last_insert_id(conn, T::MODEL).await?),
-        };
-        Ok(action.is_inserted())
+        let insert = &T::MODEL.texts.mysql.insert_if_absent;
+        let reply = run::<T, S>(conn, row, insert, Some(nonce)).await?;
+        Ok(tell(conn, T::MODEL, nonce, reply).await?.is_inserted())
     }
 
     async fn insert_if_absent_returning<T, S>(
@@ -158,8 +162,7 @@ where
     T: UpsertModel<MySql, S>,
     S: 'static,
 {
-    let arguments = bind_row::<MySql, T, S>(row)?;
-    execute(conn, T::MODEL, T::MODEL.texts.mysql.upsert, arguments).await?;
+    run::<T, S>(conn, row, &T::MODEL.texts.mysql.upsert, None).await?;
     let stored = select_locking::<T, S>(conn, row).await?;
     decode::<MySql, T, S>(&stored)
 }
@@ -173,10 +176,8 @@ where
     S: 'static,
 {
     let nonce = Nonce::new();
-    let mut arguments = bind_row::<MySql, T, S>(row)?;
-    nonce.bind(T::MODEL, &mut arguments)?;
-    let sql = T::MODEL.texts.mysql.upsert_with_action;
-    let reply = execute(conn, T::MODEL, sql, arguments).await?;
+    let upsert = &T::MODEL.texts.mysql.upsert_with_action;
+    let reply = run::<T, S>(conn, row, upsert, Some(nonce)).await?;
     read_and_tell::<T, S>(conn, row, nonce, reply).await
 }
 
@@ -189,24 +190,95 @@ where
     S: 'static,
 {
     let nonce = Nonce::new();
-    let reply = insert::<T, S>(conn, row, nonce).await?;
+    let insert = &T::MODEL.texts.mysql.insert_if_absent;
+    let reply = run::<T, S>(conn, row, insert, Some(nonce)).await?;
     read_and_tell::<T, S>(conn, row, nonce, reply).await
 }
 
-async fn insert<T, S>(conn: &mut MySqlConnection, row: &T, nonce: Nonce) -> Result<Reply, Error>
+/// Sends a statement that writes the row. One that is to tell what happened gets its nonce.
+async fn run<T, S>(
+    conn: &mut MySqlConnection,
+    row: &T,
+    statement: &'static MySqlStatement,
+    nonce: Option<Nonce>,
+) -> Result<Reply, Error>
 where
     T: UpsertModel<MySql, S>,
     S: 'static,
 {
-    let mut arguments = bind_row::<MySql, T, S>(row)?;
-    nonce.bind(T::MODEL, &mut arguments)?;
-    execute(
-        conn,
-        T::MODEL,
-        T::MODEL.texts.mysql.insert_if_absent,
-        arguments,
-    )
-    .await
+    let arguments = bind::<T, S>(row, statement, nonce)?;
+    let done = Executor::execute(&mut *conn, (statement.sql, Some(arguments))).await;
+    match done {
+        Ok(done) => Ok(Reply {
+            rows: done.rows_affected(),
+            id: done.last_insert_id(),
+        }),
+        Err(source) => Err(explain::<T, S>(conn, row, source).await),
+    }
+}
+
+/// The error of a statement that writes. A deleted row is refused by the same error as a foreign one, so the row is asked.
+async fn explain<T, S>(conn: &mut MySqlConnection, row: &T, source: sqlx::Error) -> Error
+where
+    T: UpsertModel<MySql, S>,
+    S: 'static,
+{
+    let error = Error::from_driver::<MySql>(T::MODEL, source);
+    let sql = T::MODEL.texts.mysql.select_deleted;
+    if sql.is_empty() || error.kind() != ErrorKind::UniqueViolation {
+        return error;
+    }
+    let Ok(key) = bind_key::<MySql, T, S>(row) else {
+        return error;
+    };
+    match fetch(conn, T::MODEL, sql, key).await {
+        Ok(Some(found)) if found.try_get(0).unwrap_or(false) => error.into_deleted(),
+        _ => error,
+    }
+}
+
+fn bind<T, S>(
+    row: &T,
+    statement: &MySqlStatement,
+    nonce: Option<Nonce>,
+) -> Result<MySqlArguments, Error>
+where
+    T: UpsertModel<MySql, S>,
+    S: 'static,
+{
+    if statement.slots.is_empty() {
+        let mut arguments = bind_row::<MySql, T, S>(row)?;
+        if let Some(nonce) = nonce {
+            nonce.bind(T::MODEL, &mut arguments)?;
+        }
+        return Ok(arguments);
+    }
+    let mut arguments = MySqlArguments::default();
+    for slot in statement.slots {
+        match (*slot, nonce) {
+            (Slot::Bind(place), _) => {
+                row.bind_one(place, &mut arguments).map_err(|source| {
+                    Error::encode(T::MODEL, T::MODEL.bound.get(place).copied(), source)
+                })?;
+            }
+            (Slot::Nonce, Some(nonce)) => nonce.bind(T::MODEL, &mut arguments)?,
+            (Slot::Nonce, None) => {}
+        }
+    }
+    Ok(arguments)
+}
+
+/// What happened, asking the session where the reply cannot tell.
+async fn tell(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+    nonce: Nonce,
+    reply: Reply,
+) -> Result<Action, Error> {
+    match nonce.verdict(reply) {
+        Verdict::Told(action) => Ok(action),
+        Verdict::AskSession => Ok(nonce.resolve(last_insert_id(conn, model).await?)),
+    }
 }
 
 /// Reads the row back; the session's own `LAST_INSERT_ID()` comes with it, for the case in which the reply cannot tell.
@@ -261,21 +333,6 @@ async fn fetch(
         .await
         .map_err(driver(model))?;
     Ok(rows.into_iter().next())
-}
-
-async fn execute(
-    conn: &mut MySqlConnection,
-    model: &'static Model,
-    sql: &'static str,
-    arguments: MySqlArguments,
-) -> Result<Reply, Error> {
-    let done = Executor::execute(conn, (sql, Some(arguments)))
-        .await
-        .map_err(driver(model))?;
-    Ok(Reply {
-        rows: done.rows_affected(),
-        id: done.last_insert_id(),
-    })
 }
 
 fn driver(model: &'static Model) -> impl Fn(sqlx::Error) -> Error {

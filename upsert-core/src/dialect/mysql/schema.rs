@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::driver;
 use crate::error::{Error, ErrorKind};
-use crate::model::Model;
+use crate::model::{IndexPart, Model};
 
 /// Looks at the table once for each model and process.
 pub(super) async fn check_once(
@@ -26,13 +26,9 @@ pub(super) async fn check_once(
 }
 
 async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), Error> {
-    let mode = "SELECT @@SESSION.sql_mode";
-    let mode = rows(conn, model, mode, MySqlArguments::default()).await?;
-    let mode: String = mode
-        .first()
-        .map_or(Ok(String::new()), |row| row.try_get(0))
-        .map_err(driver(model))?;
-    if !mode.contains("STRICT_") {
+    let mode = rows(conn, model, "SELECT @@SESSION.sql_mode", &[]).await?;
+    let mode = mode.first().map_or(Ok(String::new()), |row| row.try_get(0));
+    if !mode.map_err(driver(model))?.contains("STRICT_") {
         return Err(Error::new(
             ErrorKind::Unsupported,
             model,
@@ -41,108 +37,178 @@ async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), 
         ));
     }
     let indexes = unique_indexes(conn, model).await?;
-    if indexes.iter().any(|columns| is_target(columns, model.key)) {
+    if indexes.iter().any(|index| is_behind(index, model.index)) {
         return Ok(());
     }
     if indexes.is_empty() && is_view(conn, model).await? {
         return Ok(());
     }
+    let computed = model
+        .index
+        .iter()
+        .any(|part| matches!(part, IndexPart::Expression(_)));
+    let on_mariadb = if computed {
+        ", or, on MariaDB, make the index over a generated column"
+    } else {
+        ""
+    };
     Err(Error::new(
         ErrorKind::MissingUniqueIndex,
         model,
         format!(
-            "no unique index stands behind the conflict target, and every call would insert the row again; run `{}`",
+            "no unique index stands behind the conflict target, and every call would insert the row again; run \
+             `{}`{on_mariadb}",
             model.texts.mysql.create_index
         ),
     ))
 }
 
-/// The columns of each unique index over whole columns. `SHOW INDEX` knows temporary tables too, and the information schema
-/// does not.
+/// A part of a unique index as the server has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Column(String),
+    /// The text of an expression, or of the generated column.
+    Expression(String),
+}
+
+/// The parts of each unique index over whole columns and expressions. `SHOW INDEX` knows temporary tables too, and the
+/// information schema does not.
 async fn unique_indexes(
     conn: &mut MySqlConnection,
     model: &'static Model,
-) -> Result<Vec<Vec<String>>, Error> {
-    let parts = rows(
-        conn,
-        model,
-        model.texts.mysql.show_index,
-        MySqlArguments::default(),
-    )
-    .await?;
-    let mut indexes = BTreeMap::<String, Option<Vec<String>>>::new();
-    for part in &parts {
-        let (name, column) = index_part(part).map_err(driver(model))?;
-        let columns = indexes.entry(name).or_insert_with(|| Some(Vec::new()));
-        match column {
-            Some(column) => columns
-                .as_mut()
-                .map(|columns| columns.push(column))
-                .unwrap_or_default(),
-            None => *columns = None,
+) -> Result<Vec<Vec<Part>>, Error> {
+    let generated = generated_columns(conn, model).await?;
+    let rows = rows(conn, model, model.texts.mysql.show_index, &[]).await?;
+    let mut indexes = BTreeMap::<String, Option<Vec<Part>>>::new();
+    for row in &rows {
+        let (name, part) = index_part(row, &generated).map_err(driver(model))?;
+        let parts = indexes.entry(name).or_insert_with(|| Some(Vec::new()));
+        match (part, parts.as_mut()) {
+            (Some(part), Some(parts)) => parts.push(part),
+            (None, _) => *parts = None,
+            (_, None) => {}
         }
     }
     Ok(indexes.into_values().flatten().collect())
 }
 
-/// The index's name and the part's column: none where the part cannot stand behind a column of the target (not unique, a
-/// prefix, an expression).
-fn index_part(row: &MySqlRow) -> Result<(String, Option<String>), sqlx::Error> {
+/// The index's name and the part: none where it cannot stand behind a target (not unique, or a prefix).
+fn index_part(
+    row: &MySqlRow,
+    generated: &BTreeMap<String, String>,
+) -> Result<(String, Option<Part>), sqlx::Error> {
+    let name = row.try_get_unchecked("Key_name")?;
     let not_unique: i64 = row.try_get_unchecked("Non_unique")?;
     let prefix: Option<i64> = row.try_get_unchecked("Sub_part")?;
+    if not_unique != 0 || prefix.is_some() {
+        return Ok((name, None));
+    }
     let column: Option<String> = row.try_get_unchecked("Column_name")?;
-    let usable = not_unique == 0 && prefix.is_none();
-    Ok((
-        row.try_get_unchecked("Key_name")?,
-        column.filter(|_| usable),
-    ))
+    let part = match column {
+        Some(column) => match generated.get(&column) {
+            Some(expression) => Part::Expression(expression.clone()),
+            None => Part::Column(column),
+        },
+        // Only MySQL has indexes over expressions, and only there is the column present.
+        None => Part::Expression(row.try_get_unchecked("Expression")?),
+    };
+    Ok((name, Some(part)))
 }
 
-/// Both servers compare column names without regard to case.
-fn is_target(index: &[String], key: &[&str]) -> bool {
-    index.len() == key.len()
-        && key.iter().all(|key| {
-            index
+/// What generated columns are computed from, for models whose target is an expression.
+async fn generated_columns(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+) -> Result<BTreeMap<String, String>, Error> {
+    if model
+        .index
+        .iter()
+        .all(|part| matches!(part, IndexPart::Column(_)))
+    {
+        return Ok(BTreeMap::new());
+    }
+    let sql = "SELECT COLUMN_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS \
+               WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND GENERATION_EXPRESSION <> ''";
+    let rows = rows(conn, model, sql, &table_name(model)).await?;
+    let column = |row: &MySqlRow| Ok((row.try_get_unchecked(0)?, row.try_get_unchecked(1)?));
+    rows.iter()
+        .map(column)
+        .collect::<Result<_, sqlx::Error>>()
+        .map_err(driver(model))
+}
+
+/// Whether an index is over just the parts of the target, in any order. The servers rewrite the text of an expression, so it is
+/// known by its columns.
+fn is_behind(index: &[Part], target: &[IndexPart]) -> bool {
+    let is_part = |part: &IndexPart, found: &Part| match (part, found) {
+        // Both servers compare column names without regard to case.
+        (IndexPart::Column(name), Part::Column(found)) => {
+            found.to_lowercase() == name.to_lowercase()
+        }
+        (IndexPart::Expression(columns), Part::Expression(text)) => {
+            let text = text.to_lowercase();
+            columns
                 .iter()
-                .any(|column| column.to_lowercase() == key.to_lowercase())
-        })
+                .all(|column| text.contains(&column.to_lowercase()))
+        }
+        _ => false,
+    };
+    index.len() == target.len()
+        && target
+            .iter()
+            .all(|part| index.iter().any(|found| is_part(part, found)))
 }
 
 /// A view has no indexes of its own; those of its table decide.
 async fn is_view(conn: &mut MySqlConnection, model: &'static Model) -> Result<bool, Error> {
-    let mut arguments = MySqlArguments::default();
-    let (schema, table) = match model.table.split_once('.') {
-        Some((schema, table)) => (Some(schema), table),
-        None => (None, model.table),
-    };
-    for value in [schema, Some(table)] {
-        sqlx::Arguments::add(&mut arguments, value)
-            .map_err(|source| Error::encode(model, None, source))?;
-    }
     let sql = "SELECT 1 FROM information_schema.VIEWS \
                WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?";
-    Ok(!rows(conn, model, sql, arguments).await?.is_empty())
+    Ok(!rows(conn, model, sql, &table_name(model)).await?.is_empty())
 }
 
+/// The table's schema, if the model names one, and its name.
+fn table_name(model: &'static Model) -> [Option<&'static str>; 2] {
+    match model.table.split_once('.') {
+        Some((schema, table)) => [Some(schema), Some(table)],
+        None => [None, Some(model.table)],
+    }
+}
+
+/// Runs a statement once, without a place in the connection's statement cache.
 async fn rows(
     conn: &mut MySqlConnection,
     model: &'static Model,
     sql: &'static str,
-    arguments: MySqlArguments,
+    values: &[Option<&'static str>],
 ) -> Result<Vec<MySqlRow>, Error> {
+    let mut arguments = MySqlArguments::default();
+    for value in values {
+        sqlx::Arguments::add(&mut arguments, *value)
+            .map_err(|source| Error::encode(model, None, source))?;
+    }
     let query = sqlx::query_with(sql, arguments).persistent(false);
     conn.fetch_all(query).await.map_err(driver(model))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_target;
+    use super::*;
 
     #[test]
-    fn an_index_stands_behind_a_target_with_the_same_columns_in_any_order() {
-        let index = ["Sku".to_owned(), "tenant_id".to_owned()];
-        assert!(is_target(&index, &["tenant_id", "sku"]));
-        assert!(!is_target(&index, &["sku"]));
-        assert!(!is_target(&index[..1], &["tenant_id", "sku"]));
+    fn an_index_stands_behind_a_target_with_the_same_parts_in_any_order() {
+        let column = |name: &str| Part::Column(name.to_owned());
+        let index = [column("Sku"), column("tenant_id")];
+        let target = [IndexPart::Column("tenant_id"), IndexPart::Column("sku")];
+        assert!(is_behind(&index, &target));
+        assert!(!is_behind(&index, &target[..1]));
+        assert!(!is_behind(&index[..1], &target));
+    }
+
+    #[test]
+    fn an_expression_is_known_by_its_columns() {
+        let index = [Part::Expression("lcase(`email`)".to_owned())];
+        assert!(is_behind(&index, &[IndexPart::Expression(&["email"])]));
+        assert!(!is_behind(&index, &[IndexPart::Expression(&["name"])]));
+        assert!(!is_behind(&index, &[IndexPart::Column("email")]));
     }
 }

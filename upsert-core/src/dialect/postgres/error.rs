@@ -2,7 +2,7 @@
 
 use sqlx::error::DatabaseError;
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, row_is_deleted};
 use crate::model::Model;
 
 pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, String) {
@@ -49,6 +49,9 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
             ErrorKind::OutOfRange,
             format!("{message}; nothing was written: make the column's type wider"),
         ),
+        "22P02" if message.contains("upsert: row is deleted") => {
+            (ErrorKind::Deleted, row_is_deleted(model))
+        }
         "40P01" => (
             ErrorKind::Deadlock,
             "the database ended a deadlock at this call's expense; try the transaction again"

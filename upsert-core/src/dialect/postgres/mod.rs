@@ -143,6 +143,7 @@ impl Returning for Postgres {
             insert_if_absent: texts.insert_if_absent,
             insert_if_absent_returning: texts.insert_if_absent_returning,
             select: texts.select,
+            select_deleted: "",
         }
     }
 
@@ -154,6 +155,10 @@ impl Returning for Postgres {
         arguments: PgArguments,
     ) -> Result<Option<PgRow>, sqlx::Error> {
         conn.fetch_optional((sql, Some(arguments))).await
+    }
+
+    fn is_true(row: &PgRow) -> bool {
+        row.try_get(0).unwrap_or(false)
     }
 
     async fn execute(

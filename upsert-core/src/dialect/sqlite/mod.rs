@@ -141,6 +141,7 @@ impl Returning for Sqlite {
             insert_if_absent: texts.insert_if_absent,
             insert_if_absent_returning: texts.insert_if_absent_returning,
             select: texts.select,
+            select_deleted: texts.select_deleted,
         }
     }
 
@@ -153,6 +154,10 @@ impl Returning for Sqlite {
     ) -> Result<Option<SqliteRow>, sqlx::Error> {
         let rows = conn.fetch_all((sql, Some(arguments))).await?;
         Ok(rows.into_iter().next())
+    }
+
+    fn is_true(row: &SqliteRow) -> bool {
+        row.try_get(0).unwrap_or(false)
     }
 
     async fn execute(

@@ -1,0 +1,72 @@
+//! Named upserts: a hidden marker type and a method with the struct's visibility.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Ident, LitStr};
+
+use crate::model::Model;
+
+/// The marker of an upsert: `Main`, or the type that `marker` declares.
+pub(crate) fn marker_path(name: Option<&LitStr>) -> TokenStream {
+    match name {
+        None => quote!(__upsert::Main),
+        Some(_) => quote!(__Named),
+    }
+}
+
+/// The declaration of a named upsert's marker. The `const` block around it keeps it from everybody's eyes.
+pub(super) fn marker(model: &Model) -> TokenStream {
+    if model.name.is_none() {
+        return TokenStream::new();
+    }
+    declaration()
+}
+
+pub(crate) fn declaration() -> TokenStream {
+    quote! {
+        #[doc(hidden)]
+        #[derive(::core::fmt::Debug)]
+        pub enum __Named {}
+    }
+}
+
+/// `user.record_login(&pool)`, under the span of the name, so that a clash points there.
+pub(super) fn method(model: &Model) -> TokenStream {
+    let Some(literal) = model.name else {
+        return TokenStream::new();
+    };
+    let name = literal.value();
+    let method = Ident::new(&name, literal.span());
+    let vis = &model.derive.vis;
+    let ident = &model.derive.ident;
+    let (impl_generics, ty_generics, _) = model.derive.generics.split_for_impl();
+    let generics = super::bounds::spec_generics(model);
+    let where_clause = &generics.where_clause;
+    let docs = format!(
+        "The upsert named `{name}`: await it for the row, or ask the builder for something else.\n\nDerived with `upsert::Upsert`."
+    );
+    let sql = format_ident!("{method}_sql", span = literal.span());
+    let sql_docs = format!("The statements that [`{name}`](Self::{name}) sends to a database.");
+    let output = super::returning::output_type(model);
+    quote_spanned! {literal.span()=>
+        impl #impl_generics #ident #ty_generics #where_clause {
+            #[doc = #docs]
+            #[allow(dead_code)]
+            #vis fn #method<'__e, __E>(
+                &'__e self,
+                __executor: __E,
+            ) -> __upsert::UpsertOne<'__e, Self, __E, #output>
+            where
+                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+            {
+                __upsert::upsert_one::<Self, __E, __Named>(self, __executor)
+            }
+
+            #[doc = #sql_docs]
+            #[allow(dead_code)]
+            #vis fn #sql<__DB: __upsert::Dialect>() -> __upsert::Sql {
+                __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<__Named>>::MODEL)
+            }
+        }
+    }
+}

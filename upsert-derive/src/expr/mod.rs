@@ -1,0 +1,233 @@
+//! Expressions: Rust tokens as a small tree, resolved against the columns of the struct.
+
+mod functions;
+mod raw;
+mod read;
+
+pub(crate) use functions::{CastTo, Function};
+pub(crate) use raw::{Piece, Raw};
+pub(crate) use read::{Place, Scope, ScopeColumn, alike, read, read_condition};
+
+use crate::types::{Clock, Kind};
+
+/// A value that the database computes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Expr {
+    /// `old.x`, or `new.x` of a column; the index is the column's.
+    Column(Side, usize),
+    /// `new.x` of a field whose value is only bound: the index is the field's.
+    Bound(usize),
+    /// Whether a `Patch` field is `Set`: the index is the field's.
+    IsSet(usize),
+    /// An integer, checked to fit 64 bits.
+    Integer(u64),
+    /// A number with a fraction, as it was written.
+    Float(String),
+    Text(String),
+    Bool(bool),
+    Null,
+    Negate(Box<Expr>),
+    Binary(Operator, Box<Expr>, Box<Expr>),
+    Not(Box<Expr>),
+    Compare(Comparison, Box<Expr>, Box<Expr>),
+    And(Box<Expr>, Box<Expr>),
+    Or(Box<Expr>, Box<Expr>),
+    If(Box<[Expr; 3]>),
+    Call(Function, Vec<Expr>),
+    Cast(Box<Expr>, CastTo),
+    /// The database's clock, in the form of the column it is for.
+    Now(Clock),
+    /// Literal SQL.
+    Raw(Raw),
+}
+
+/// Which row a column is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The stored row.
+    Old,
+    /// The proposed row.
+    New,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Expr {
+    pub(crate) fn old(column: usize) -> Self {
+        Self::Column(Side::Old, column)
+    }
+
+    pub(crate) fn new(column: usize) -> Self {
+        Self::Column(Side::New, column)
+    }
+
+    pub(crate) fn call(function: Function, values: impl Into<Vec<Self>>) -> Self {
+        Self::Call(function, values.into())
+    }
+
+    /// `accumulate`: NULL on either side counts as nothing.
+    pub(crate) fn accumulate(column: usize) -> Self {
+        let (old, new) = (Self::old(column), Self::new(column));
+        let sum = Self::Binary(Operator::Add, Box::new(old.clone()), Box::new(new.clone()));
+        Self::call(Function::Coalesce, [sum, new, old])
+    }
+
+    /// `coalesce`: kept when the new value is NULL.
+    pub(crate) fn coalesce(column: usize) -> Self {
+        Self::call(Function::Coalesce, [Self::new(column), Self::old(column)])
+    }
+
+    /// A `Patch`: kept unless it is `Set`.
+    pub(crate) fn patch(column: usize, field: usize) -> Self {
+        Self::If(Box::new([
+            Self::IsSet(field),
+            Self::new(column),
+            Self::old(column),
+        ]))
+    }
+
+    pub(crate) fn greater(one: Self, two: Self) -> Self {
+        Self::Compare(Comparison::Greater, Box::new(one), Box::new(two))
+    }
+
+    pub(crate) fn is_null(self) -> Self {
+        Self::call(Function::IsNull, [self])
+    }
+
+    /// The expressions that this one is made of.
+    pub(crate) fn parts(&self) -> Vec<&Self> {
+        match self {
+            Self::Column(..)
+            | Self::Bound(_)
+            | Self::IsSet(_)
+            | Self::Integer(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Bool(_)
+            | Self::Null
+            | Self::Now(_)
+            | Self::Raw(_) => Vec::new(),
+            Self::Negate(inner) | Self::Not(inner) | Self::Cast(inner, _) => vec![inner],
+            Self::Binary(_, left, right)
+            | Self::Compare(_, left, right)
+            | Self::And(left, right)
+            | Self::Or(left, right) => vec![left, right],
+            Self::If(parts) => parts.iter().collect(),
+            Self::Call(_, values) => values.iter().collect(),
+        }
+    }
+
+    /// The columns of the stored row that the value is computed from.
+    pub(crate) fn reads_old(&self, found: &mut Vec<usize>) {
+        match self {
+            Self::Column(Side::Old, column) => found.push(*column),
+            Self::Raw(raw) => found.extend(raw.columns(Side::Old)),
+            _ => self
+                .parts()
+                .into_iter()
+                .for_each(|part| part.reads_old(found)),
+        }
+    }
+
+    /// The fields whose bound values it is computed from.
+    pub(crate) fn reads_bound(&self, found: &mut Vec<usize>) {
+        match self {
+            Self::Bound(field) => found.push(*field),
+            Self::Raw(raw) => found.extend(raw.bound()),
+            _ => self
+                .parts()
+                .into_iter()
+                .for_each(|part| part.reads_bound(found)),
+        }
+    }
+
+    /// Whether it asks which of two values is greater, of a column that `has_no_order`.
+    pub(crate) fn orders(&self, has_no_order: &dyn Fn(usize) -> bool) -> bool {
+        let unordered =
+            |part: &&Self| matches!(part, Self::Column(_, column) if has_no_order(*column));
+        let asks = match self {
+            Self::Compare(comparison, ..) => {
+                !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
+            }
+            Self::Call(function, _) => matches!(function, Function::Greatest | Function::Least),
+            _ => false,
+        };
+        let parts = self.parts();
+        (asks && parts.iter().any(unordered)) || parts.iter().any(|part| part.orders(has_no_order))
+    }
+
+    /// The raw pieces of SQL in it.
+    pub(crate) fn raws<'a>(&'a self, found: &mut Vec<&'a Raw>) {
+        match self {
+            Self::Raw(raw) => found.push(raw),
+            _ => self.parts().into_iter().for_each(|part| part.raws(found)),
+        }
+    }
+
+    /// What kind of value it is, as far as the fields' types tell.
+    pub(crate) fn kind(&self, kinds: &dyn Kinds) -> Kind {
+        match self {
+            Self::Column(_, column) => kinds.of_column(*column),
+            Self::Bound(field) => kinds.of_field(*field),
+            Self::Integer(_) => Kind::Integer,
+            Self::Float(_) => Kind::Float,
+            Self::Text(_) => Kind::Text,
+            Self::Null | Self::Raw(_) => Kind::Unknown,
+            Self::Bool(_)
+            | Self::IsSet(_)
+            | Self::Not(_)
+            | Self::Compare(..)
+            | Self::And(..)
+            | Self::Or(..) => Kind::Bool,
+            Self::Negate(inner) => inner.kind(kinds),
+            Self::Binary(_, left, right) => wider(left.kind(kinds), right.kind(kinds)),
+            Self::If(parts) => common([&parts[1], &parts[2]], kinds),
+            Self::Call(function, values) => function.kind(values, kinds),
+            Self::Cast(_, to) => to.kind(),
+            Self::Now(clock) => Kind::Time(*clock),
+        }
+    }
+}
+
+/// What is known of the types of columns and fields.
+pub(crate) trait Kinds {
+    fn of_column(&self, column: usize) -> Kind;
+    fn of_field(&self, field: usize) -> Kind;
+}
+
+/// The kind that values of one place in an expression have together; NULL goes with anything.
+fn common<'a>(values: impl IntoIterator<Item = &'a Expr>, kinds: &dyn Kinds) -> Kind {
+    let values = values.into_iter().filter(|value| **value != Expr::Null);
+    values
+        .map(|value| value.kind(kinds))
+        .reduce(wider)
+        .unwrap_or(Kind::Unknown)
+}
+
+/// The kind of an operation on two kinds.
+fn wider(one: Kind, two: Kind) -> Kind {
+    match (one, two) {
+        (one, two) if one == two => one,
+        (Kind::Integer, other @ (Kind::Float | Kind::Decimal))
+        | (other @ (Kind::Float | Kind::Decimal), Kind::Integer) => other,
+        (Kind::Float, Kind::Decimal) | (Kind::Decimal, Kind::Float) => Kind::Float,
+        _ => Kind::Unknown,
+    }
+}
