@@ -2,8 +2,8 @@
 
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Error, ErrorKind, ExecutorFor,
-    InsertIfAbsent, Json, Main, Read, Sql, Upsert, UpsertExecutor, UpsertFuture, UpsertModel,
-    UpsertOne, UpsertSpec, Upserted,
+    InsertIfAbsent, Json, Main, Read, Returned, Sql, Upsert, UpsertExecutor, UpsertFuture,
+    UpsertModel, UpsertOne, UpsertSpec, Upserted,
 };
 #[cfg(feature = "derive")]
 pub use upsert_derive::Upsert;

@@ -21,7 +21,7 @@ pub use model::{Main, UpsertModel, UpsertSpec};
 pub use returning::{Action, Upserted};
 pub use sql::Sql;
 pub use upsert::{InsertIfAbsent, Upsert, UpsertFuture, UpsertOne};
-pub use value::{Bind, Column, Json, Read};
+pub use value::{Bind, Column, Json, Read, Returned};
 
 /// What generated code may name, for the facade to re-export. No part of the public API.
 #[doc(hidden)]

@@ -5,7 +5,7 @@ pub use crate::dialect::Dialect;
 pub use crate::model::{
     Main, Model, MySqlTexts, PostgresTexts, SqliteTexts, Texts, UpsertModel, UpsertSpec,
 };
-pub use crate::value::{Bind, Column, Json, Read};
+pub use crate::value::{Bind, Column, Json, Read, Returned};
 pub use sqlx::error::BoxDynError;
 pub use sqlx::{Database, Error as SqlxError, FromRow};
 pub use std::sync::atomic::AtomicBool;

@@ -1,7 +1,8 @@
 //! Where-clauses: what a database must be able to do with the fields' types.
 
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote_spanned};
 use std::collections::BTreeMap;
+use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
 use syn::{GenericParam, Generics, Ident, Lifetime, Type, WherePredicate, parse_quote};
@@ -67,14 +68,17 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
     for (ty, usage) in uses.values() {
         predicates.extend(value_predicate(ty, *usage));
         if usage.accumulated {
-            predicates.push(parse_quote!(#ty: __upsert::Accumulate));
+            let bound = quote_spanned!(ty.span()=> __upsert::Accumulate);
+            predicates.push(parse_quote!(#ty: #bound));
         }
     }
-    predicates.extend(json.values().map(|ty| parse_quote!(#ty: __upsert::Json)));
+    for ty in json.values() {
+        let bound = quote_spanned!(ty.span()=> __upsert::Json<__DB>);
+        predicates.push(parse_quote!(#ty: #bound));
+    }
     if let Output::FromRow(ty, _) = &model.output {
-        predicates.push(parse_quote! {
-            for<'__r> #ty: __upsert::FromRow<'__r, <__DB as __upsert::Database>::Row>
-        });
+        let bound = quote_spanned!(ty.span()=> __upsert::Returned<__DB>);
+        predicates.push(parse_quote!(#ty: #bound));
     }
     predicates
 }
@@ -83,9 +87,9 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
 /// `&'x str` would be ambiguous to the compiler.
 fn value_predicate(ty: &Type, usage: Use) -> Option<WherePredicate> {
     let bound = match (usage.bound, usage.read) {
-        (true, true) => quote!(__upsert::Column<__DB>),
-        (true, false) => quote!(__upsert::Bind<__DB>),
-        (false, true) => quote!(__upsert::Read<__DB>),
+        (true, true) => quote_spanned!(ty.span()=> __upsert::Column<__DB>),
+        (true, false) => quote_spanned!(ty.span()=> __upsert::Bind<__DB>),
+        (false, true) => quote_spanned!(ty.span()=> __upsert::Read<__DB>),
         (false, false) => return None,
     };
     let mut ty = ty.clone();

@@ -78,12 +78,14 @@ fn impl_model(model: &Model) -> TokenStream {
     let (_, ty_generics, _) = model.derive.generics.split_for_impl();
     let generics = bounds::model_generics(model);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
+    // Under the span of a derive, the compiler would advise to implement the trait by hand.
+    let model_trait = quote_spanned!(ident.span()=> __upsert::UpsertModel<__DB, __upsert::Main>);
     let bind_row = bind::add_columns(model.bound());
     let bind_key = bind::add_columns(model.target_columns());
     let output = returning::output_value(model);
     quote! {
         #[automatically_derived]
-        impl #impl_generics __upsert::UpsertModel<__DB, __upsert::Main> for #ident #ty_generics #where_clause {
+        impl #impl_generics #model_trait for #ident #ty_generics #where_clause {
             fn bind(
                 &self,
                 __arguments: &mut <__DB as __upsert::Database>::Arguments,
@@ -156,10 +158,7 @@ fn accumulate_checks(model: &Model) -> TokenStream {
     own.map(|column| {
         let ty = column.ty;
         quote_spanned! {ty.span()=>
-            const _: fn() = || {
-                fn accumulates<T: ?::core::marker::Sized + __upsert::Accumulate>() {}
-                accumulates::<#ty>();
-            };
+            const _: () = <#ty as __upsert::Accumulate>::CHECKED;
         }
     })
     .collect()

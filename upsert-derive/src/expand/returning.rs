@@ -1,7 +1,7 @@
 //! Rows by position: the list of columns is ours, so no name is looked up.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::model::{Column, Model, Output};
 use crate::types;
@@ -10,7 +10,10 @@ use crate::types;
 pub(super) fn output_type(model: &Model) -> TokenStream {
     let ty = |column: usize| model.columns[column].ty;
     match &model.output {
-        Output::This(_) => quote!(Self),
+        Output::This(_) => {
+            let ident = &model.derive.ident;
+            quote_spanned!(ident.span()=> Self)
+        }
         Output::Scalar(column) => {
             let ty = ty(*column);
             quote!(#ty)
