@@ -18,11 +18,7 @@ pub(crate) fn target(
     drafts: &[Draft],
     faults: &mut Faults,
 ) {
-    let wrong_name = container
-        .conflict
-        .as_ref()
-        .is_some_and(|(_, columns)| !columns.is_empty());
-    if target.is_empty() && !wrong_name && container.conflict.is_none() {
+    if target.is_empty() && container.conflict.is_none() {
         let example = drafts.iter().find(|draft| draft.generated.is_empty());
         let example = example.map_or("email", |draft| draft.name.as_str());
         faults.at(
@@ -40,9 +36,12 @@ pub(crate) fn draft(draft: &Draft, faults: &mut Faults) {
     key(draft, faults);
     generated(draft, faults);
     one_rule(draft, faults);
-    coalesce(draft, faults);
-    accumulate(draft, faults);
-    now(draft, faults);
+    // A rule that has to go anyway need not suit the type.
+    if draft.key.is_empty() && draft.generated.is_empty() {
+        coalesce(draft, faults);
+        accumulate(draft, faults);
+        now(draft, faults);
+    }
 }
 
 /// A column that is named twice in one list is a slip of the pen, and the list then lacks another.
@@ -254,19 +253,6 @@ pub(crate) fn output(derive: &DeriveInput, output: &Output, drafts: &[Draft], fa
             }
         }
         Output::FromRow(..) => {}
-    }
-    if let Output::Tuple(columns) = output {
-        // sqlx stops there too, and a struct says more.
-        const LONGEST: usize = 12;
-        if columns.len() > LONGEST {
-            faults.at(
-                derive.ident.span(),
-                format!(
-                    "`returning` lists {} columns; give them names with `returning = SomeStruct`",
-                    columns.len()
-                ),
-            );
-        }
     }
 }
 
