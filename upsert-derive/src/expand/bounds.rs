@@ -145,12 +145,12 @@ pub(super) fn depends_on_generics(model: &Model, ty: &Type) -> bool {
     mentions.found
 }
 
-fn has_type_parameters(generics: &Generics) -> bool {
+pub(crate) fn has_type_parameters(generics: &Generics) -> bool {
     generics.type_params().next().is_some()
 }
 
 /// Defaults of parameters may stand on a struct, not on an impl.
-fn without_defaults(mut generics: Generics) -> Generics {
+pub(crate) fn without_defaults(mut generics: Generics) -> Generics {
     for parameter in &mut generics.params {
         match parameter {
             GenericParam::Type(parameter) => {

@@ -1,7 +1,7 @@
 //! The impls: the pipeline, the `const` block and what stands in it.
 
 mod bind;
-mod bounds;
+pub(crate) mod bounds;
 mod returning;
 
 use proc_macro2::TokenStream;
@@ -18,15 +18,12 @@ use crate::{fallback, parse};
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut faults = Faults::default();
     let parsed = parse::read(input, &mut faults);
-    let krate = parsed
-        .as_ref()
-        .and_then(|parsed| parsed.container.krate.clone());
     let model = parsed
         .as_ref()
         .and_then(|parsed| Model::resolve(parsed, &mut faults));
     match model {
         Some(model) if faults.is_empty() => impl_upsert(&model),
-        _ => fallback::impl_upsert(input, krate, faults),
+        _ => fallback::impl_upsert(input, parsed.as_ref(), faults),
     }
 }
 
