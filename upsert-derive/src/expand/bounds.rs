@@ -66,7 +66,7 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
         usage.accumulated |= column.accumulates && depends_on_generics(model, column.ty);
     }
     for (ty, usage) in uses.values() {
-        predicates.extend(value_predicate(ty, *usage));
+        predicates.extend(value_predicate(model, ty, *usage));
         if usage.accumulated {
             let bound = quote_spanned!(ty.span()=> __upsert::Accumulate);
             predicates.push(parse_quote!(#ty: #bound));
@@ -84,32 +84,46 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
 }
 
 /// `String: Column<__DB>`. Lifetimes become higher-ranked, in every predicate alike: two predicates about `&'a str` and
-/// `&'x str` would be ambiguous to the compiler.
-fn value_predicate(ty: &Type, usage: Use) -> Option<WherePredicate> {
+/// `&'x str` would be ambiguous to the compiler, and so would `&'x str` and `&'static str`.
+fn value_predicate(model: &Model, ty: &Type, usage: Use) -> Option<WherePredicate> {
     let bound = match (usage.bound, usage.read) {
         (true, true) => quote_spanned!(ty.span()=> __upsert::Column<__DB>),
         (true, false) => quote_spanned!(ty.span()=> __upsert::Bind<__DB>),
         (false, true) => quote_spanned!(ty.span()=> __upsert::Read<__DB>),
         (false, false) => return None,
     };
-    let mut ty = ty.clone();
-    let mut ranked = HigherRanked(false);
-    ranked.visit_type_mut(&mut ty);
-    Some(if ranked.0 {
-        parse_quote!(for<'__x> #ty: #bound)
-    } else {
-        parse_quote!(#ty: #bound)
+    Some(match higher_ranked(model, ty) {
+        Some(ranked) => {
+            let ranked = types::option_inner(&ranked).unwrap_or(&ranked);
+            parse_quote!(for<'__x> #ranked: #bound)
+        }
+        None => parse_quote!(#ty: #bound),
     })
 }
 
-/// Replaces every lifetime but `'static` by `'__x`.
-struct HigherRanked(bool);
+/// The type with every lifetime replaced by `'__x`, if there is one. An `Option` of it is asked and bound by what it holds:
+/// sqlx wants that to outlive any lifetime that is asked for.
+pub(super) fn higher_ranked(model: &Model, ty: &Type) -> Option<Type> {
+    let mut ty = ty.clone();
+    let mut ranked = HigherRanked {
+        keeps_static: model.derive.generics.lifetimes().next().is_none(),
+        found: false,
+    };
+    ranked.visit_type_mut(&mut ty);
+    ranked.found.then_some(ty)
+}
+
+/// Replaces lifetimes by `'__x`.
+struct HigherRanked {
+    keeps_static: bool,
+    found: bool,
+}
 
 impl VisitMut for HigherRanked {
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if lifetime.ident != "static" {
+        if lifetime.ident != "static" || !self.keeps_static {
             *lifetime = Lifetime::new("'__x", lifetime.span());
-            self.0 = true;
+            self.found = true;
         }
     }
 }

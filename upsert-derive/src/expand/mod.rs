@@ -77,8 +77,9 @@ fn impl_model(model: &Model) -> TokenStream {
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     // Under the span of a derive, the compiler would advise to implement the trait by hand.
     let model_trait = quote_spanned!(ident.span()=> __upsert::UpsertModel<__DB, __upsert::Main>);
-    let bind_row = bind::add_columns(model.bound());
-    let bind_key = bind::add_columns(model.target_columns());
+    let bind_row = bind::add_columns(model, model.bound());
+    let unread = bind::touch_unread(model);
+    let bind_key = bind::add_columns(model, model.target_columns());
     let output = returning::output_value(model);
     quote! {
         #[automatically_derived]
@@ -87,6 +88,7 @@ fn impl_model(model: &Model) -> TokenStream {
                 &self,
                 __arguments: &mut <__DB as __upsert::Database>::Arguments,
             ) -> ::core::result::Result<(), __upsert::BoxDynError> {
+                #unread
                 #bind_row
                 ::core::result::Result::Ok(())
             }
