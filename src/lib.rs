@@ -2,7 +2,7 @@
 
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Error, ErrorKind, ExecutorFor,
-    InsertIfAbsent, Json, Main, Patch, Read, Sql, Upsert, UpsertExecutor, UpsertFuture,
+    InsertIfAbsent, Json, Main, Patch, Read, Returned, Sql, Upsert, UpsertExecutor, UpsertFuture,
     UpsertModel, UpsertOne, UpsertSpec, Upserted,
 };
 #[cfg(feature = "derive")]

@@ -16,10 +16,16 @@
     note = "for a type of your own whose column is a number, write `impl upsert::Accumulate for {Self} {{}}`",
     note = "decimals need the feature `rust_decimal` or `bigdecimal` of `upsert`"
 )]
-pub trait Accumulate {}
+pub trait Accumulate {
+    #[doc(hidden)]
+    const CHECKED: () = ();
+}
 
 macro_rules! accumulate {
-    ($($number:ty),*) => { $(impl Accumulate for $number {})* };
+    ($($number:ty),*) => { $(
+        #[diagnostic::do_not_recommend]
+        impl Accumulate for $number {}
+    )* };
 }
 
 accumulate!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
@@ -29,4 +35,5 @@ accumulate!(rust_decimal::Decimal);
 #[cfg(feature = "bigdecimal")]
 accumulate!(bigdecimal::BigDecimal);
 
+#[diagnostic::do_not_recommend]
 impl<T: Accumulate> Accumulate for Option<T> {}

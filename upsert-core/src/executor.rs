@@ -60,6 +60,7 @@ impl<'c, DB: Dialect> UpsertExecutor for &'c mut Transaction<'_, DB> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'c, C> UpsertExecutor for &'c mut C
 where
     C: DialectConnection<Dialect: Database<Connection = C>>,
@@ -143,6 +144,13 @@ impl<E: UpsertExecutor> Drop for Held<E> {
 }
 
 /// An executor whose database can store `T`. Implemented for every [`UpsertExecutor`] by way of [`UpsertModel`].
+// The same as on `UpsertExecutor`: the compiler speaks of either, as the impls it tried have it.
+#[diagnostic::on_unimplemented(
+    message = "an upsert cannot run on `{Self}`",
+    label = "not an executor",
+    note = "pass `&pool`, `&mut connection`, `&mut transaction` or `&mut *transaction`",
+    note = "the database must be PostgreSQL, SQLite or MySQL/MariaDB, with the feature of its name turned on in `upsert`; sqlx's `Any` cannot be used, since its SQL is not known while compiling"
+)]
 pub trait ExecutorFor<T: UpsertSpec<S>, S: 'static = Main>: UpsertExecutor {
     #[doc(hidden)]
     fn run_upsert<'e>(self, row: &'e T) -> UpsertFuture<'e, T::Output>
@@ -193,7 +201,7 @@ macro_rules! run {
     };
 }
 
-#[diagnostic::do_not_recommend]
+// The compiler may well recommend this impl: what a mistake lacks stands in its where-clause, not in the trait.
 impl<E, T, S> ExecutorFor<T, S> for E
 where
     E: UpsertExecutor,

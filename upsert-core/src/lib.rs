@@ -24,7 +24,7 @@ pub use patch::Patch;
 pub use returning::{Action, Upserted};
 pub use sql::Sql;
 pub use upsert::{InsertIfAbsent, Upsert, UpsertFuture, UpsertOne};
-pub use value::{Bind, Column, Json, Read};
+pub use value::{Bind, Column, Json, Read, Returned};
 
 /// What generated code may name, for the facade to re-export. No part of the public API.
 #[doc(hidden)]

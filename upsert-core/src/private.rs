@@ -14,7 +14,7 @@ pub use crate::model::{
 pub use crate::patch::Patch;
 pub use crate::sql::Sql;
 pub use crate::upsert::UpsertOne;
-pub use crate::value::{Bind, Column, Json, Read};
+pub use crate::value::{Bind, Column, Json, Read, Returned};
 pub use sqlx::error::BoxDynError;
 pub use sqlx::{Database, Error as SqlxError, FromRow};
 pub use std::sync::atomic::AtomicBool;

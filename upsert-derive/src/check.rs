@@ -70,10 +70,13 @@ pub(crate) fn draft(draft: &Draft, target: &Target, faults: &mut Faults) {
     key(draft, target, faults);
     generated(draft, faults);
     one_rule(draft, faults);
-    coalesce(draft, faults);
-    documents(draft, faults);
-    now(draft, faults);
     patch(draft, faults);
+    // A rule that has to go anyway need not suit the type.
+    if draft.key.is_empty() && draft.generated.is_empty() {
+        coalesce(draft, faults);
+        documents(draft, faults);
+        now(draft, faults);
+    }
 }
 
 /// A column that is named twice in one list is a slip of the pen, and the list then lacks another.
@@ -357,19 +360,6 @@ pub(crate) fn output(derive: &DeriveInput, output: &Output, drafts: &[Draft], fa
             }
         }
         Output::FromRow(..) => {}
-    }
-    if let Output::Tuple(columns) = output {
-        // Beyond this nobody can tell the members apart, and a struct says more.
-        const LONGEST: usize = 12;
-        if columns.len() > LONGEST {
-            faults.at(
-                derive.ident.span(),
-                format!(
-                    "`returning` lists {} columns; give them names with `returning = SomeStruct`",
-                    columns.len()
-                ),
-            );
-        }
     }
 }
 

@@ -47,16 +47,32 @@ impl Faults {
     }
 }
 
-/// `; did you mean …?`, or nothing when no candidate is near.
+/// `; did you mean …?`, or `; there are …` when no candidate is near.
 pub(crate) fn did_you_mean<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> String {
     const NEAR: f64 = 0.75;
+    let candidates: Vec<_> = candidates.into_iter().collect();
     let nearest = candidates
-        .into_iter()
+        .iter()
         .map(|candidate| (strsim::jaro_winkler(found, candidate), candidate))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|one, two| one.0.total_cmp(&two.0));
-    nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+    match nearest {
+        Some((_, name)) => format!("; did you mean `{name}`?"),
+        None if candidates.is_empty() => String::new(),
+        None => format!("; there are {}", some_of(&candidates)),
+    }
+}
+
+/// `` `email`, `name`, … ``: enough to jog the memory.
+fn some_of(names: &[&str]) -> String {
+    const MANY: usize = 12;
+    let mut list: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    if list.len() > MANY {
+        list.truncate(MANY);
+        list.push("…".to_owned());
+    }
+    list.join(", ")
 }

@@ -1,52 +1,66 @@
 //! What goes out beside a compile error: impls that do nothing, so that one mistake stays one message.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{DeriveInput, Ident, LitStr, Path, parse_quote};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::{DeriveInput, Generics, Ident, LitStr, Type, parse_quote};
 
 use crate::diagnostics::Faults;
+use crate::expand::bounds::{has_type_parameters, without_defaults};
 use crate::expand::{crate_path, named};
-use crate::parse::Options;
+use crate::parse::{Input, Named, Options, Returning};
 
 /// The mistakes, and a struct that has its upserts all the same.
 pub(crate) fn impl_upsert(
     derive: &DeriveInput,
-    krate: Option<Path>,
-    named: &[Options],
+    parsed: Option<&Input>,
     faults: Faults,
 ) -> TokenStream {
     let errors = faults.into_compile_errors();
-    let krate = crate_path(krate);
-    let names = named
-        .iter()
-        .filter_map(|options| options.name.as_ref())
-        .map(Some);
-    let stubs = std::iter::once(None)
-        .chain(names)
-        .map(|name| stub(derive, &krate, name));
+    let upserts: Vec<Option<&Options>> = match parsed {
+        None => vec![None],
+        Some(parsed) => {
+            let container = &parsed.container;
+            std::iter::once(&container.main)
+                .chain(&container.named)
+                .map(Some)
+                .collect()
+        }
+    };
+    let stubs = upserts
+        .into_iter()
+        .map(|options| stub(derive, parsed, options));
     quote!(#errors #(#stubs)*)
 }
 
-fn stub(derive: &DeriveInput, krate: &Path, name: Option<&LitStr>) -> TokenStream {
+fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>) -> TokenStream {
+    let krate = crate_path(parsed.and_then(|parsed| parsed.container.krate.clone()));
     let ident = &derive.ident;
+    let name = options.and_then(|options| options.name.as_ref());
+    let output = match (parsed, options) {
+        (Some(parsed), Some(options)) => output_type(parsed, options),
+        _ => quote!(Self),
+    };
     let marker = named::marker_path(name);
     let declaration = name.map(|_| named::declaration());
-    let method = name.and_then(|name| method(derive, name));
-    let (spec_generics, ty_generics, where_clause) = derive.generics.split_for_impl();
-    let mut generics = derive.generics.clone();
-    generics.params.push(parse_quote!(__DB: __upsert::Dialect));
-    let (model_generics, _, _) = generics.split_for_impl();
+    let (_, ty_generics, _) = derive.generics.split_for_impl();
+    let spec = generics(derive, &output);
+    let mut model = spec.clone();
+    model.params.push(parse_quote!(__DB: __upsert::Dialect));
+    let method = name.and_then(|name| method(derive, &spec, &output, name));
+    let (spec_generics, _, spec_where) = spec.split_for_impl();
+    let (model_generics, _, model_where) = model.split_for_impl();
     quote! {
         const _: () = {
             use #krate::__private as __upsert;
             #declaration
             #[automatically_derived]
-            impl #spec_generics __upsert::UpsertSpec<#marker> for #ident #ty_generics #where_clause {
-                type Output = __upsert::Invalid;
+            impl #spec_generics __upsert::UpsertSpec<#marker> for #ident #ty_generics #spec_where {
+                type Output = #output;
                 const MODEL: &'static __upsert::Model = &__upsert::INVALID;
             }
             #[automatically_derived]
-            impl #model_generics __upsert::UpsertModel<__DB, #marker> for #ident #ty_generics #where_clause {
+            impl #model_generics __upsert::UpsertModel<__DB, #marker> for #ident #ty_generics #model_where {
                 fn bind(
                     &self,
                     _: &mut <__DB as __upsert::Database>::Arguments,
@@ -70,16 +84,28 @@ fn stub(derive: &DeriveInput, krate: &Path, name: Option<&LitStr>) -> TokenStrea
     }
 }
 
+/// The struct's generics, with what the traits ask of a type with parameters.
+fn generics(derive: &DeriveInput, output: &TokenStream) -> Generics {
+    let mut generics = without_defaults(derive.generics.clone());
+    if has_type_parameters(&derive.generics) {
+        let predicates = &mut generics.make_where_clause().predicates;
+        predicates.push(parse_quote!(#output: ::core::marker::Send));
+        predicates.push(parse_quote!(Self: ::core::marker::Sync));
+    }
+    generics
+}
+
 /// The method of a named upsert; none where the name itself is the mistake.
-fn method(derive: &DeriveInput, name: &LitStr) -> Option<TokenStream> {
+fn method(
+    derive: &DeriveInput,
+    generics: &Generics,
+    output: &TokenStream,
+    name: &LitStr,
+) -> Option<TokenStream> {
     let method: Ident = name.parse().ok()?;
-    let DeriveInput {
-        vis,
-        ident,
-        generics,
-        ..
-    } = derive;
-    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let DeriveInput { vis, ident, .. } = derive;
+    let (_, ty_generics, _) = derive.generics.split_for_impl();
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
     Some(quote! {
         impl #impl_generics #ident #ty_generics #where_clause {
             #[doc(hidden)]
@@ -87,7 +113,7 @@ fn method(derive: &DeriveInput, name: &LitStr) -> Option<TokenStream> {
             #vis fn #method<'__e, __E>(
                 &'__e self,
                 __executor: __E,
-            ) -> __upsert::UpsertOne<'__e, Self, __E, __upsert::Invalid>
+            ) -> __upsert::UpsertOne<'__e, Self, __E, #output>
             where
                 __E: __upsert::ExecutorFor<Self, __Named> + '__e,
             {
@@ -95,4 +121,31 @@ fn method(derive: &DeriveInput, name: &LitStr) -> Option<TokenStream> {
             }
         }
     })
+}
+
+/// What would come back, as far as it can be told: code that uses it should not see a second mistake.
+fn output_type(parsed: &Input, options: &Options) -> TokenStream {
+    match &options.returning {
+        None => quote!(Self),
+        Some(Returning::Type(ty, _)) => ty.to_token_stream(),
+        Some(Returning::Columns(columns)) => {
+            let types: Option<Vec<_>> = columns
+                .iter()
+                .map(|column| type_of(parsed, column))
+                .collect();
+            match types.as_deref() {
+                None | Some([]) => quote!(__upsert::Invalid),
+                Some([ty]) => ty.to_token_stream(),
+                Some(types) => quote!((#(#types),*)),
+            }
+        }
+    }
+}
+
+fn type_of<'a>(parsed: &Input<'a>, column: &Named) -> Option<&'a Type> {
+    let field = parsed.fields.iter().find(|field| {
+        let renamed = field.rename.as_ref().map(LitStr::value);
+        renamed.unwrap_or_else(|| field.ident.unraw().to_string()) == column.name
+    });
+    field.map(|field| field.ty)
 }

@@ -118,10 +118,12 @@ pub(crate) fn resolve<'a>(input: &'a parse::Input<'a>, faults: &mut Faults) -> V
     let marked = input.fields.iter().any(|field| field.conflict.is_some());
     let has_main = container.named.is_empty() || marked || container.main.conflict.is_some();
     let main = has_main.then_some(&container.main);
+    // A word that could not be read may be the target that is missing.
+    let all_read = faults.is_empty();
     let mut models = Vec::new();
     for options in main.into_iter().chain(&container.named) {
         let mut own = Faults::default();
-        models.extend(Model::resolve(input, options, &mut own));
+        models.extend(Model::resolve(input, options, all_read, &mut own));
         // What is wrong with the struct is wrong with each of its upserts, and said once.
         faults.merge(own);
     }
@@ -133,6 +135,7 @@ impl<'a> Model<'a> {
     fn resolve(
         input: &'a parse::Input<'a>,
         options: &'a Options,
+        all_read: bool,
         faults: &mut Faults,
     ) -> Option<Self> {
         let parse::Input {
@@ -158,7 +161,9 @@ impl<'a> Model<'a> {
         }
         let target = target::resolve(options, conflict, &mut drafts, faults);
         apply_lists(container, options, &mut drafts, faults);
-        check::target(derive, options, conflict, &target, &drafts, faults);
+        if all_read {
+            check::target(derive, options, conflict, &target, &drafts, faults);
+        }
         drafts
             .iter()
             .for_each(|draft| check::draft(draft, &target, faults));

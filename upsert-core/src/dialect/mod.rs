@@ -66,6 +66,15 @@ pub trait Dialect:
     where
         T: Encode<'q, Self> + Type<Self>;
 
+    /// Adds a value that may be missing, of a type that is borrowed: sqlx asks of an `Option` that it outlive the arguments.
+    #[doc(hidden)]
+    fn add_optional<'q, T>(
+        arguments: &mut Self::Arguments,
+        value: Option<&'q T>,
+    ) -> Result<(), BoxDynError>
+    where
+        T: Encode<'q, Self> + Type<Self>;
+
     #[doc(hidden)]
     fn add_flag(arguments: &mut Self::Arguments, flag: bool) -> Result<(), BoxDynError>;
 
@@ -75,13 +84,13 @@ pub trait Dialect:
         T: for<'r> Decode<'r, Self> + Type<Self>;
 
     #[doc(hidden)]
-    fn add_json<T: Json>(
+    fn add_json<T: Json<Self>>(
         arguments: &mut Self::Arguments,
         value: Option<&T>,
     ) -> Result<(), BoxDynError>;
 
     #[doc(hidden)]
-    fn get_json<T: Json>(row: &Self::Row, index: usize) -> Result<Option<T>, sqlx::Error>;
+    fn get_json<T: Json<Self>>(row: &Self::Row, index: usize) -> Result<Option<T>, sqlx::Error>;
 
     #[doc(hidden)]
     fn upsert<T, S>(
@@ -186,6 +195,16 @@ macro_rules! dialect_values {
             Arguments::add(arguments, value)
         }
 
+        fn add_optional<'q, T>(
+            arguments: &mut Self::Arguments,
+            value: Option<&'q T>,
+        ) -> Result<(), BoxDynError>
+        where
+            T: Encode<'q, Self> + Type<Self>,
+        {
+            Arguments::add(arguments, value)
+        }
+
         fn add_flag(arguments: &mut Self::Arguments, flag: bool) -> Result<(), BoxDynError> {
             Arguments::add(arguments, flag)
         }
@@ -198,28 +217,35 @@ macro_rules! dialect_values {
         }
 
         #[cfg(feature = "json")]
-        fn add_json<T: Json>(
+        fn add_json<T: Json<Self>>(
             arguments: &mut Self::Arguments,
             value: Option<&T>,
         ) -> Result<(), BoxDynError> {
-            Arguments::add(arguments, value.map(sqlx::types::Json))
+            let document = value.map(|value| sqlx::types::Json(value.document()));
+            Arguments::add(arguments, document)
         }
 
         #[cfg(feature = "json")]
-        fn get_json<T: Json>(row: &Self::Row, index: usize) -> Result<Option<T>, sqlx::Error> {
-            let value: Option<sqlx::types::Json<T>> = row.try_get(index)?;
-            Ok(value.map(|json| json.0))
+        fn get_json<T: Json<Self>>(
+            row: &Self::Row,
+            index: usize,
+        ) -> Result<Option<T>, sqlx::Error> {
+            let document: Option<sqlx::types::Json<T::Document>> = row.try_get(index)?;
+            Ok(document.map(|json| T::from_document(json.0)))
         }
 
         // No type is `Json` without the feature, so these two are never reached.
 
         #[cfg(not(feature = "json"))]
-        fn add_json<T: Json>(_: &mut Self::Arguments, _: Option<&T>) -> Result<(), BoxDynError> {
+        fn add_json<T: Json<Self>>(
+            _: &mut Self::Arguments,
+            _: Option<&T>,
+        ) -> Result<(), BoxDynError> {
             Err("`json` fields need the feature `json` of `upsert`".into())
         }
 
         #[cfg(not(feature = "json"))]
-        fn get_json<T: Json>(_: &Self::Row, _: usize) -> Result<Option<T>, sqlx::Error> {
+        fn get_json<T: Json<Self>>(_: &Self::Row, _: usize) -> Result<Option<T>, sqlx::Error> {
             Ok(None)
         }
     };

@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::model::{Bind, Field, Model};
+use super::bounds;
+use crate::model::{Bind, Field, Insert, Model, Output};
 use crate::sql;
 use crate::types;
 
@@ -18,6 +19,19 @@ pub(super) fn key(model: &Model) -> TokenStream {
     columns
         .map(|column| add(model, Bind::Value(model.columns[column].field)))
         .collect()
+}
+
+/// Reads the fields that are there for their name and type alone, which would be dead code to the compiler.
+pub(super) fn touch_unread(model: &Model) -> TokenStream {
+    if let Output::This(_) = model.output {
+        return TokenStream::new();
+    }
+    let unread = model
+        .columns
+        .iter()
+        .filter(|column| column.insert != Insert::Field);
+    let unread = unread.map(|column| model.fields[column.field].ident);
+    quote!(#(let _ = &self.#unread;)*)
 }
 
 /// `bind_one`, for statements that take a bind more than once or in another order: MySQL has no numbered binds. Where every
@@ -46,7 +60,7 @@ pub(super) fn one(model: &Model) -> TokenStream {
 /// `<__DB as Dialect>::add(__arguments, &self.email)?;`
 fn add(model: &Model, bind: Bind) -> TokenStream {
     match bind {
-        Bind::Value(field) => add_value(&model.fields[field]),
+        Bind::Value(field) => add_value(model, &model.fields[field]),
         Bind::IsSet(field) => {
             let ident = model.fields[field].ident;
             quote!(__upsert::add_is_set::<__DB, _>(__arguments, &self.#ident)?;)
@@ -54,14 +68,19 @@ fn add(model: &Model, bind: Bind) -> TokenStream {
     }
 }
 
-fn add_value(field: &Field) -> TokenStream {
+fn add_value(model: &Model, field: &Field) -> TokenStream {
     let Field {
         ident, ty, json, ..
     } = field;
+    let optional = types::option_inner(ty).is_some();
+    if !json && optional && bounds::higher_ranked(model, ty).is_some() {
+        let value = quote!(::core::option::Option::as_ref(&self.#ident));
+        return quote!(<__DB as __upsert::Dialect>::add_optional(__arguments, #value)?;);
+    }
     if !json {
         return quote!(<__DB as __upsert::Dialect>::add(__arguments, &self.#ident)?;);
     }
-    let value = if types::option_inner(ty).is_some() {
+    let value = if optional {
         quote!(::core::option::Option::as_ref(&self.#ident))
     } else {
         quote!(::core::option::Option::Some(&self.#ident))

@@ -1,7 +1,8 @@
 //! Where-clauses: what a database must be able to do with the fields' types.
 
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote_spanned};
 use std::collections::BTreeMap;
+use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
 use syn::{GenericParam, Generics, Ident, Lifetime, Type, WherePredicate, parse_quote};
@@ -78,16 +79,19 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
     }
     let mut predicates = capabilities(model);
     for (ty, usage) in uses.values() {
-        predicates.extend(value_predicate(ty, *usage));
+        predicates.extend(value_predicate(model, ty, *usage));
         if usage.accumulated {
-            predicates.push(parse_quote!(#ty: __upsert::Accumulate));
+            let bound = quote_spanned!(ty.span()=> __upsert::Accumulate);
+            predicates.push(parse_quote!(#ty: #bound));
         }
     }
-    predicates.extend(json.values().map(|ty| parse_quote!(#ty: __upsert::Json)));
+    for ty in json.values() {
+        let bound = quote_spanned!(ty.span()=> __upsert::Json<__DB>);
+        predicates.push(parse_quote!(#ty: #bound));
+    }
     if let Output::FromRow(ty, _) = &model.output {
-        predicates.push(parse_quote! {
-            for<'__r> #ty: __upsert::FromRow<'__r, <__DB as __upsert::Database>::Row>
-        });
+        let bound = quote_spanned!(ty.span()=> __upsert::Returned<__DB>);
+        predicates.push(parse_quote!(#ty: #bound));
     }
     predicates
 }
@@ -125,32 +129,46 @@ fn capabilities(model: &Model) -> Vec<WherePredicate> {
 }
 
 /// `String: Column<__DB>`. Lifetimes become higher-ranked, in every predicate alike: two predicates about `&'a str` and
-/// `&'x str` would be ambiguous to the compiler.
-fn value_predicate(ty: &Type, usage: Use) -> Option<WherePredicate> {
+/// `&'x str` would be ambiguous to the compiler, and so would `&'x str` and `&'static str`.
+fn value_predicate(model: &Model, ty: &Type, usage: Use) -> Option<WherePredicate> {
     let bound = match (usage.bound, usage.read) {
-        (true, true) => quote!(__upsert::Column<__DB>),
-        (true, false) => quote!(__upsert::Bind<__DB>),
-        (false, true) => quote!(__upsert::Read<__DB>),
+        (true, true) => quote_spanned!(ty.span()=> __upsert::Column<__DB>),
+        (true, false) => quote_spanned!(ty.span()=> __upsert::Bind<__DB>),
+        (false, true) => quote_spanned!(ty.span()=> __upsert::Read<__DB>),
         (false, false) => return None,
     };
-    let mut ty = ty.clone();
-    let mut ranked = HigherRanked(false);
-    ranked.visit_type_mut(&mut ty);
-    Some(if ranked.0 {
-        parse_quote!(for<'__x> #ty: #bound)
-    } else {
-        parse_quote!(#ty: #bound)
+    Some(match higher_ranked(model, ty) {
+        Some(ranked) => {
+            let ranked = types::option_inner(&ranked).unwrap_or(&ranked);
+            parse_quote!(for<'__x> #ranked: #bound)
+        }
+        None => parse_quote!(#ty: #bound),
     })
 }
 
-/// Replaces every lifetime but `'static` by `'__x`.
-struct HigherRanked(bool);
+/// The type with every lifetime replaced by `'__x`, if there is one. An `Option` of it is asked and bound by what it holds:
+/// sqlx wants that to outlive any lifetime that is asked for.
+pub(super) fn higher_ranked(model: &Model, ty: &Type) -> Option<Type> {
+    let mut ty = ty.clone();
+    let mut ranked = HigherRanked {
+        keeps_static: model.derive.generics.lifetimes().next().is_none(),
+        found: false,
+    };
+    ranked.visit_type_mut(&mut ty);
+    ranked.found.then_some(ty)
+}
+
+/// Replaces lifetimes by `'__x`.
+struct HigherRanked {
+    keeps_static: bool,
+    found: bool,
+}
 
 impl VisitMut for HigherRanked {
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if lifetime.ident != "static" {
+        if lifetime.ident != "static" || !self.keeps_static {
             *lifetime = Lifetime::new("'__x", lifetime.span());
-            self.0 = true;
+            self.found = true;
         }
     }
 }
@@ -186,12 +204,12 @@ pub(super) fn depends_on_generics(model: &Model, ty: &Type) -> bool {
     mentions.found
 }
 
-fn has_type_parameters(generics: &Generics) -> bool {
+pub(crate) fn has_type_parameters(generics: &Generics) -> bool {
     generics.type_params().next().is_some()
 }
 
 /// Defaults of parameters may stand on a struct, not on an impl.
-fn without_defaults(mut generics: Generics) -> Generics {
+pub(crate) fn without_defaults(mut generics: Generics) -> Generics {
     for parameter in &mut generics.params {
         match parameter {
             GenericParam::Type(parameter) => {

@@ -1,7 +1,7 @@
 //! The impls: the pipeline, the `const` block and what stands in it.
 
 mod bind;
-mod bounds;
+pub(crate) mod bounds;
 pub(crate) mod named;
 mod returning;
 
@@ -21,12 +21,11 @@ use crate::{fallback, parse};
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut faults = Faults::default();
     let Some(parsed) = parse::read(input, &mut faults) else {
-        return fallback::impl_upsert(input, None, &[], faults);
+        return fallback::impl_upsert(input, None, faults);
     };
     let models = model::resolve(&parsed, &mut faults);
     if !faults.is_empty() {
-        let container = &parsed.container;
-        return fallback::impl_upsert(input, container.krate.clone(), &container.named, faults);
+        return fallback::impl_upsert(input, Some(&parsed), faults);
     }
     models.iter().map(impl_upsert).collect()
 }
@@ -86,17 +85,21 @@ fn impl_model(model: &Model) -> TokenStream {
     let generics = bounds::model_generics(model);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let marker = named::marker_path(model.name);
+    // Under the span of a derive, the compiler would advise to implement the trait by hand.
+    let model_trait = quote_spanned!(ident.span()=> __upsert::UpsertModel<__DB, #marker>);
     let bind_row = bind::row(model);
+    let unread = bind::touch_unread(model);
     let bind_key = bind::key(model);
     let bind_one = bind::one(model);
     let output = returning::output_value(model);
     quote! {
         #[automatically_derived]
-        impl #impl_generics __upsert::UpsertModel<__DB, #marker> for #ident #ty_generics #where_clause {
+        impl #impl_generics #model_trait for #ident #ty_generics #where_clause {
             fn bind(
                 &self,
                 __arguments: &mut <__DB as __upsert::Database>::Arguments,
             ) -> ::core::result::Result<(), __upsert::BoxDynError> {
+                #unread
                 #bind_row
                 ::core::result::Result::Ok(())
             }
@@ -238,10 +241,7 @@ fn accumulate_checks(model: &Model) -> TokenStream {
     own.map(|column| {
         let ty = column.ty;
         quote_spanned! {ty.span()=>
-            const _: fn() = || {
-                fn accumulates<T: ?::core::marker::Sized + __upsert::Accumulate>() {}
-                accumulates::<#ty>();
-            };
+            const _: () = <#ty as __upsert::Accumulate>::CHECKED;
         }
     })
     .collect()

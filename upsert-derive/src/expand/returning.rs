@@ -1,7 +1,7 @@
 //! Rows by position: the list of columns is ours, so no name is looked up.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::model::{Column, Model, Output};
 use crate::types;
@@ -10,7 +10,10 @@ use crate::types;
 pub(super) fn output_type(model: &Model) -> TokenStream {
     let ty = |column: usize| model.columns[column].ty;
     match &model.output {
-        Output::This(_) => quote!(Self),
+        Output::This(_) => {
+            let ident = &model.derive.ident;
+            quote_spanned!(ident.span()=> Self)
+        }
         Output::Scalar(column) => {
             let ty = ty(*column);
             quote!(#ty)
@@ -30,7 +33,10 @@ pub(super) fn output_value(model: &Model) -> TokenStream {
             let fields = model.fields.iter().map(|field| {
                 let ident = field.ident;
                 let value = match field.column {
-                    Some(column) => read(&model.columns[column], column),
+                    Some(column) => {
+                        let value = read(&model.columns[column], column);
+                        quote!(#value?)
+                    }
                     None => {
                         let ty = field.ty;
                         quote!(<#ty as ::core::default::Default>::default())
@@ -40,14 +46,11 @@ pub(super) fn output_value(model: &Model) -> TokenStream {
             });
             quote!(::core::result::Result::Ok(Self { #(#fields),* }))
         }
-        Output::Scalar(column) => {
-            let value = read(&model.columns[*column], 0);
-            quote!(::core::result::Result::Ok(#value))
-        }
+        Output::Scalar(column) => read(&model.columns[*column], 0),
         Output::Tuple(columns) => {
             let values = columns.iter().enumerate();
             let values = values.map(|(place, &column)| read(&model.columns[column], place));
-            quote!(::core::result::Result::Ok((#(#values,)*)))
+            quote!(::core::result::Result::Ok((#(#values?,)*)))
         }
         Output::FromRow(ty, _) => {
             quote!(<#ty as __upsert::FromRow<'_, <__DB as __upsert::Database>::Row>>::from_row(__row))
@@ -55,16 +58,16 @@ pub(super) fn output_value(model: &Model) -> TokenStream {
     }
 }
 
-/// One column's value from the place it has in the list.
+/// One column's value, as a `Result`, from the place it has in the list.
 fn read(column: &Column, place: usize) -> TokenStream {
     let ty = column.ty;
     if !column.json {
-        return quote!(<__DB as __upsert::Dialect>::get::<#ty>(__row, #place)?);
+        return quote!(<__DB as __upsert::Dialect>::get::<#ty>(__row, #place));
     }
     match types::option_inner(ty) {
-        Some(inner) => quote!(<__DB as __upsert::Dialect>::get_json::<#inner>(__row, #place)?),
+        Some(inner) => quote!(<__DB as __upsert::Dialect>::get_json::<#inner>(__row, #place)),
         None => quote! {
-            __upsert::not_null(<__DB as __upsert::Dialect>::get_json::<#ty>(__row, #place)?, #place)?
+            __upsert::not_null(<__DB as __upsert::Dialect>::get_json::<#ty>(__row, #place)?, #place)
         },
     }
 }

@@ -1,11 +1,11 @@
 //! `#[upsert(…)]` and `#[sqlx(…)]` on the struct.
 
-use proc_macro2::{Span, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::ParseStream;
 use syn::{Attribute, Expr, Ident, LitStr, Meta, Path, Token, Type, parenthesized};
 
 use super::list::{self, Named};
-use super::{Word, crate_path, field, words};
+use super::{Word, crate_path, field, once, words};
 use crate::diagnostics::{Faults, did_you_mean};
 use crate::names::RENAME_RULES;
 use crate::parse::RuleWord;
@@ -85,48 +85,34 @@ impl Container {
     pub(super) fn read(attributes: &[Attribute], faults: &mut Faults) -> Self {
         let mut container = Self::default();
         for attribute in attributes {
-            let parsed = if attribute.path().is_ident("upsert") {
-                container.upsert_attribute(attribute, faults)
+            if attribute.path().is_ident("upsert") {
+                container.upsert_attribute(attribute, faults);
             } else if attribute.path().is_ident("sqlx") {
-                attribute.parse_args_with(|input: ParseStream| {
-                    words(input, |word, input| container.sqlx_word(word, input))
-                })
-            } else {
-                Ok(())
-            };
-            faults.take(parsed);
+                words(attribute, faults, |word, input, _| {
+                    container.sqlx_word(word, input)
+                });
+            }
         }
         container
     }
 
     /// Several attributes add up to the default upsert; each one with a name is an upsert of its own.
-    fn upsert_attribute(&mut self, attribute: &Attribute, faults: &mut Faults) -> syn::Result<()> {
-        let mut options = Options::default();
-        let named = has_name(attribute);
-        if !named {
-            std::mem::swap(&mut options, &mut self.main);
-        }
-        let parsed = attribute.parse_args_with(|input: ParseStream| {
-            words(input, |word, input| {
-                if named && matches!(word.name.as_str(), "table" | "rename_all" | "crate" | "generated") {
-                    let message = format!(
-                        "`{}` is shared by all upserts of the struct; put it into an attribute without `name`",
-                        word.name
-                    );
-                    return Err(syn::Error::new(word.span, message));
-                }
-                match self.shared_word(word, input, faults)? {
-                    true => Ok(()),
-                    false => options.word(word, input, faults),
-                }
-            })
-        });
-        if named {
+    fn upsert_attribute(&mut self, attribute: &Attribute, faults: &mut Faults) {
+        if has_name(attribute) {
+            let mut options = Options::default();
+            words(attribute, faults, |word, input, faults| {
+                refuse_shared(word)?;
+                options.word(word, input, faults)
+            });
             self.named.push(options);
         } else {
-            self.main = options;
+            words(attribute, faults, |word, input, faults| {
+                if self.shared_word(word, input, faults)? {
+                    return Ok(());
+                }
+                self.main.word(word, input, faults)
+            });
         }
-        parsed
     }
 
     /// The words about the struct as a whole; says whether it was one.
@@ -143,7 +129,7 @@ impl Container {
                 word.text(input, r#"table = "users""#)?,
             )?,
             "rename_all" => once(&mut self.rename_all, word, rename_rule(word, input)?)?,
-            "crate" => once(&mut self.krate, word, crate_path::parse(input)?)?,
+            "crate" => once(&mut self.krate, word, crate_path::parse(word, input)?)?,
             "generated" => {
                 let literal = word.text(input, r#"generated = "id""#)?;
                 self.generated.extend(list::parse(&literal, faults));
@@ -241,18 +227,10 @@ impl Returning {
         if input.peek(syn::token::Paren) {
             let content;
             parenthesized!(content in input);
-            let ty: Type = content.parse()?;
-            content.parse::<Token![:]>()?;
-            let literal: LitStr = content.parse()?;
-            if !content.is_empty() {
-                return Err(
-                    content.error("one type and one list: `returning(Account: \"id, email\")`")
-                );
-            }
-            return Ok(Self::Type(
-                Box::new(ty),
-                Some(list::parse(&literal, faults)),
-            ));
+            let read = Self::parse_type_and_list(&content, faults);
+            // What a mistake leaves behind would be a second one to syn.
+            content.parse::<TokenStream>()?;
+            return read;
         }
         if !input.peek(Token![=]) {
             let message = "`returning` takes columns or a type: `returning = \"id\"`, `returning = Account`, `returning(Account: \"id, email\")`";
@@ -262,14 +240,76 @@ impl Returning {
         if input.peek(LitStr) {
             let literal: LitStr = input.parse()?;
             if literal.value().trim() == "*" {
-                let message =
-                    "`*` is not listed: without `returning` all columns of the struct come back";
+                let message = "`*` is never sent; without `returning` all columns of this struct come back, and a list names some of them: `returning = \"id, email\"`";
                 return Err(syn::Error::new(literal.span(), message));
             }
-            return Ok(Self::Columns(list::parse(&literal, faults)));
+            let columns = list::parse(&literal, faults);
+            // sqlx stops there too, and a struct says more.
+            const LONGEST: usize = 12;
+            if columns.len() > LONGEST {
+                let message = format!(
+                    "{} columns are too many for a tuple; give them names with `returning = SomeStruct`",
+                    columns.len()
+                );
+                return Err(syn::Error::new(literal.span(), message));
+            }
+            return Ok(Self::Columns(columns));
         }
-        Ok(Self::Type(Box::new(input.parse()?), None))
+        let ty = input.parse()?;
+        if let Some(column) = column_without_quotes(&ty) {
+            let message =
+                format!("`returning` takes column names in quotes: `returning = \"{column}\"`");
+            return Err(syn::Error::new_spanned(ty, message));
+        }
+        Ok(Self::Type(Box::new(ty), None))
     }
+
+    fn parse_type_and_list(input: ParseStream, faults: &mut Faults) -> syn::Result<Self> {
+        let ty: Type = input.parse()?;
+        if input.is_empty() {
+            let message = "the list of columns is missing: `returning(Account: \"id, email\")`; for all columns of this struct, write `returning = Account`";
+            return Err(syn::Error::new_spanned(ty, message));
+        }
+        let wrong = |error: syn::Error| {
+            let message =
+                "`returning` takes a type, a colon and a list: `returning(Account: \"id, email\")`";
+            syn::Error::new(error.span(), message)
+        };
+        input.parse::<Token![:]>().map_err(wrong)?;
+        let literal: LitStr = input.parse().map_err(wrong)?;
+        if !input.is_empty() {
+            return Err(wrong(input.error("")));
+        }
+        let columns = list::parse(&literal, faults);
+        Ok(Self::Type(Box::new(ty), Some(columns)))
+    }
+}
+
+/// A type that is spelled like a column; no type that a row can be read into is.
+fn column_without_quotes(ty: &Type) -> Option<&Ident> {
+    let Type::Path(path) = ty else {
+        return None;
+    };
+    let ident = path.path.get_ident()?;
+    ident
+        .to_string()
+        .starts_with(|first: char| first.is_lowercase())
+        .then_some(ident)
+}
+
+/// What is said of the struct as a whole cannot differ from upsert to upsert.
+fn refuse_shared(word: &Word) -> syn::Result<()> {
+    if !matches!(
+        word.name.as_str(),
+        "table" | "rename_all" | "crate" | "generated"
+    ) {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` is shared by all upserts of the struct; put it into an attribute without `name`",
+        word.name
+    );
+    Err(syn::Error::new(word.span, message))
 }
 
 /// Whether `name = …` stands in an attribute, wherever.
@@ -314,28 +354,13 @@ fn on_deleted(word: &Word, input: ParseStream) -> syn::Result<(OnDeleted, Span)>
     Ok((what, literal.span()))
 }
 
-/// Keeps a value that may be given only once.
-fn once<T>(slot: &mut Option<T>, word: &Word, value: T) -> syn::Result<()> {
-    if slot.is_some() {
-        return Err(syn::Error::new(
-            word.span,
-            format!("`{}` is given twice; keep one", word.name),
-        ));
-    }
-    *slot = Some(value);
-    Ok(())
-}
-
 fn rename_rule(word: &Word, input: ParseStream) -> syn::Result<LitStr> {
     let rule = word.text(input, r#"rename_all = "camelCase""#)?;
     let value = rule.value();
     if RENAME_RULES.contains(&value.as_str()) {
         return Ok(rule);
     }
-    let message = format!(
-        "`{value}` is not a way to rename{}; use one of `{}`",
-        did_you_mean(&value, RENAME_RULES),
-        RENAME_RULES.join("`, `")
-    );
+    let advice = did_you_mean(&value, RENAME_RULES);
+    let message = format!("`{value}` is not a way to rename{advice}");
     Err(syn::Error::new(rule.span(), message))
 }

@@ -3,10 +3,13 @@
 use syn::parse::ParseStream;
 use syn::{LitStr, Path, Token};
 
+use super::Word;
+
 /// Parses `= path`. A path in quotes is what serde takes, so that mistake is told apart.
-pub(crate) fn parse(input: ParseStream) -> syn::Result<Path> {
+pub(super) fn parse(word: &Word, input: ParseStream) -> syn::Result<Path> {
+    let wrong = |span| syn::Error::new(span, "`crate` takes a path: `crate = framework::upsert`");
     if !input.peek(Token![=]) {
-        return Err(input.error("`crate` takes a path: `crate = my_framework::upsert`"));
+        return Err(wrong(word.span));
     }
     input.parse::<Token![=]>()?;
     if input.peek(LitStr) {
@@ -17,5 +20,5 @@ pub(crate) fn parse(input: ParseStream) -> syn::Result<Path> {
         );
         return Err(syn::Error::new(literal.span(), message));
     }
-    Path::parse_mod_style(input)
+    Path::parse_mod_style(input).map_err(|error| wrong(error.span()))
 }

@@ -2,10 +2,10 @@
 
 use proc_macro2::Span;
 use syn::parse::ParseStream;
-use syn::{Attribute, Expr, Ident, LitStr, Token, Type};
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token, Type};
 
-use super::{Word, container, words};
-use crate::diagnostics::Faults;
+use super::{Word, container, once, words};
+use crate::diagnostics::{Faults, did_you_mean};
 
 /// The words that stand on a field.
 pub(super) const WORDS: [&str; 14] = [
@@ -116,47 +116,36 @@ impl<'a> Field<'a> {
             skip: None,
             json: None,
         };
+        let mut sqlx_rename = None;
         for attribute in &field.attrs {
-            faults.take(read.attribute(attribute));
+            if attribute.path().is_ident("upsert") {
+                words(attribute, faults, |word, input, _| read.word(word, input));
+            } else if attribute.path().is_ident("sqlx") {
+                words(attribute, faults, |word, input, _| {
+                    read.sqlx_word(word, input, &mut sqlx_rename)
+                });
+            }
         }
+        read.rename = read.rename.or(sqlx_rename);
         read
-    }
-
-    fn attribute(&mut self, attribute: &Attribute) -> syn::Result<()> {
-        if attribute.path().is_ident("upsert") {
-            attribute.parse_args_with(|input: ParseStream| {
-                words(input, |word, input| self.word(word, input))
-            })
-        } else if attribute.path().is_ident("sqlx") {
-            attribute.parse_args_with(|input: ParseStream| {
-                words(input, |word, input| self.sqlx_word(word, input))
-            })
-        } else {
-            Ok(())
-        }
     }
 
     fn word(&mut self, word: &Word, input: ParseStream) -> syn::Result<()> {
         match word.name.as_str() {
-            "rename" => self.rename = Some(word.text(input, r#"rename = "e_mail""#)?),
+            "rename" => once(&mut self.rename, word, column_name(word, input)?)?,
             "update" => {
                 let expr = expression(word, input, "update = old.count + new.count")?;
                 self.rules.push(Rule::Update(Box::new(expr), word.span));
             }
             "insert" => {
-                if self.insert.is_some() {
-                    return Err(syn::Error::new(
-                        word.span,
-                        "`insert` is given twice; keep one",
-                    ));
-                }
-                self.insert = Some(expression(word, input, "insert = lower(new.email)")?);
+                let expr = expression(word, input, "insert = lower(new.email)")?;
+                once(&mut self.insert, word, expr)?;
             }
-            "param" => self.param = alone(word, input)?,
-            "conflict" => self.conflict = alone(word, input)?,
-            "generated" => self.generated = alone(word, input)?,
-            "skip" => self.skip = alone(word, input)?,
-            "json" => self.json = alone(word, input)?,
+            "param" => alone(&mut self.param, word, input)?,
+            "conflict" => alone(&mut self.conflict, word, input)?,
+            "generated" => alone(&mut self.generated, word, input)?,
+            "skip" => alone(&mut self.skip, word, input)?,
+            "json" => alone(&mut self.json, word, input)?,
             name => {
                 let Some(rule) = RuleWord::find(name) else {
                     return Err(word.unknown(&WORDS, &container::WORDS, "struct"));
@@ -169,12 +158,16 @@ impl<'a> Field<'a> {
     }
 
     /// sqlx's words for a field of a struct that derives `FromRow`, so that such a struct says them once.
-    fn sqlx_word(&mut self, word: &Word, input: ParseStream) -> syn::Result<()> {
+    fn sqlx_word(
+        &mut self,
+        word: &Word,
+        input: ParseStream,
+        rename: &mut Option<LitStr>,
+    ) -> syn::Result<()> {
         let refused = |reason: &str| Err(syn::Error::new(word.span, reason));
         match word.name.as_str() {
             "rename" => {
-                let name = word.text(input, r#"rename = "e_mail""#)?;
-                self.rename.get_or_insert(name);
+                *rename = Some(column_name(word, input)?);
                 Ok(())
             }
             "skip" => {
@@ -198,11 +191,30 @@ impl<'a> Field<'a> {
             "default" => refused(
                 "`default` is for columns that may be missing, and an upsert always writes and lists its columns; for a field without a column use `#[upsert(skip)]`",
             ),
-            name => refused(&format!(
-                "`{name}` is not a word that sqlx knows on a field"
-            )),
+            name => {
+                let advice = did_you_mean(name, ["rename", "skip", "json"]);
+                refused(&format!(
+                    "`{name}` is not a word that sqlx knows on a field{advice}"
+                ))
+            }
         }
     }
+}
+
+fn alone(slot: &mut Option<Span>, word: &Word, input: ParseStream) -> syn::Result<()> {
+    word.alone(input)?;
+    once(slot, word, word.span)
+}
+
+/// Parses `= "e_mail"`.
+fn column_name(word: &Word, input: ParseStream) -> syn::Result<LitStr> {
+    let literal = word.text(input, r#"rename = "e_mail""#)?;
+    let name = literal.value();
+    if name.is_empty() || name.contains('\0') {
+        let message = "a column has a name, without NUL characters in it: `rename = \"e_mail\"`";
+        return Err(syn::Error::new(literal.span(), message));
+    }
+    Ok(literal)
 }
 
 /// Parses `= EXPR`.
@@ -212,10 +224,27 @@ fn expression(word: &Word, input: ParseStream, example: &str) -> syn::Result<Exp
         return Err(syn::Error::new(word.span, message));
     }
     input.parse::<Token![=]>()?;
-    input.parse()
+    let expr = input.parse()?;
+    refuse_quotes(word, &expr)?;
+    Ok(expr)
 }
 
-fn alone(word: &Word, input: ParseStream) -> syn::Result<Option<Span>> {
-    word.alone(input)?;
-    Ok(Some(word.span))
+/// An expression in quotes would be a text, and be written into the column as it stands.
+fn refuse_quotes(word: &Word, expr: &Expr) -> syn::Result<()> {
+    let Expr::Lit(ExprLit {
+        lit: Lit::Str(literal),
+        ..
+    }) = expr
+    else {
+        return Ok(());
+    };
+    let text = literal.value();
+    if !text.contains("old.") && !text.contains("new.") {
+        return Ok(());
+    }
+    let message = format!(
+        "an expression stands without quotes: `{} = {text}`",
+        word.name
+    );
+    Err(syn::Error::new(literal.span(), message))
 }

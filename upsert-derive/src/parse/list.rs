@@ -28,9 +28,13 @@ pub(super) fn parse(literal: &LitStr, faults: &mut Faults) -> Vec<Named> {
     };
     for name in text.split(separators).map(str::trim) {
         if name.is_empty() {
+            let what = match text.trim() {
+                "" => "no column is named here".to_owned(),
+                _ => format!("a column name is missing in `{text}`"),
+            };
             faults.at(
                 literal.span(),
-                format!("a column name is missing in `{text}`; write names separated by commas: `\"tenant_id, sku\"`"),
+                format!("{what}; write names separated by commas: `\"tenant_id, sku\"`"),
             );
             return names;
         }

@@ -9,10 +9,10 @@ pub(crate) use container::{Container, OnDeleted, Options, Returning};
 pub(crate) use field::{Field, Rule, RuleWord};
 pub(crate) use list::Named;
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseBuffer, ParseStream};
-use syn::{Data, DeriveInput, Fields, Ident, LitStr, Token, parenthesized};
+use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr, Meta, Token, parenthesized};
 
 use crate::diagnostics::{Faults, did_you_mean};
 
@@ -78,7 +78,9 @@ struct Word {
 
 impl Word {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        let ident = input.call(Ident::parse_any)?;
+        let ident = input.call(Ident::parse_any).map_err(|error| {
+            syn::Error::new(error.span(), "a word belongs here, such as `conflict`")
+        })?;
         Ok(Self {
             name: ident.to_string(),
             span: ident.span(),
@@ -87,8 +89,10 @@ impl Word {
 
     /// Parses `= "text"`.
     fn text(&self, input: ParseStream, example: &str) -> syn::Result<LitStr> {
-        let wrong =
-            |span| syn::Error::new(span, format!("`{}` takes a text: `{example}`", self.name));
+        let wrong = |span| {
+            let message = format!("`{}` takes a text in quotes: `{example}`", self.name);
+            syn::Error::new(span, message)
+        };
         if !input.peek(Token![=]) {
             return Err(wrong(self.span));
         }
@@ -105,7 +109,7 @@ impl Word {
     ) -> syn::Result<ParseBuffer<'a>> {
         if !input.peek(syn::token::Paren) {
             let message = format!(
-                "`{}` takes an expression in parentheses: `{example}`",
+                "`{}` takes its expression in parentheses: `{example}`",
                 self.name
             );
             return Err(syn::Error::new(self.span, message));
@@ -121,7 +125,7 @@ impl Word {
             return Ok(());
         }
         Err(input.error(format!(
-            "`{name}` stands alone here: `#[upsert({name})]`",
+            "`{name}` on a field stands alone: `#[upsert({name})]`",
             name = self.name
         )))
     }
@@ -141,29 +145,45 @@ impl Word {
     }
 }
 
-/// Parses words separated by commas. After a mistake, the rest of the attribute is passed over.
+/// Reads the words of an attribute, separated by commas. After a mistake, goes on behind the next comma.
 fn words(
-    input: ParseStream,
-    mut word: impl FnMut(&Word, ParseStream) -> syn::Result<()>,
-) -> syn::Result<()> {
-    while !input.is_empty() {
-        let name = Word::parse(input)?;
-        if let Err(error) = word(&name, input) {
-            skip_rest(input);
-            return Err(error);
-        }
-        if input.is_empty() {
-            break;
-        }
-        if let Err(error) = input.parse::<Token![,]>() {
-            skip_rest(input);
-            return Err(error);
-        }
+    attribute: &Attribute,
+    faults: &mut Faults,
+    mut word: impl FnMut(&Word, ParseStream, &mut Faults) -> syn::Result<()>,
+) {
+    if !matches!(attribute.meta, Meta::List(_)) {
+        faults.over(
+            &attribute.meta,
+            "the words stand in parentheses: `#[upsert(conflict = \"email\")]`",
+        );
+        return;
     }
-    Ok(())
+    let read = attribute.parse_args_with(|input: ParseStream| {
+        while !input.is_empty() {
+            let read = Word::parse(input).and_then(|name| {
+                word(&name, input, faults)?;
+                if input.is_empty() || input.peek(Token![,]) {
+                    return Ok(());
+                }
+                Err(input.error("words are separated by commas; put one before this"))
+            });
+            faults.take(read);
+            while !input.is_empty() && !input.peek(Token![,]) {
+                input.parse::<TokenTree>()?;
+            }
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(())
+    });
+    faults.take(read);
 }
 
-/// Without this, syn would add "unexpected token" to every mistake.
-fn skip_rest(input: ParseStream) {
-    let _ = input.parse::<proc_macro2::TokenStream>();
+/// Keeps a value that may be given only once.
+fn once<T>(slot: &mut Option<T>, word: &Word, value: T) -> syn::Result<()> {
+    if slot.is_some() {
+        let message = format!("`{}` is given twice; keep one", word.name);
+        return Err(syn::Error::new(word.span, message));
+    }
+    *slot = Some(value);
+    Ok(())
 }

@@ -1,0 +1,9 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", crate = 5)]
+struct User {
+    email: String,
+}
+
+fn main() {}

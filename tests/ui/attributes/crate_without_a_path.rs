@@ -1,0 +1,9 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", crate)]
+struct User {
+    email: String,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email")]
+struct User {
+    email: String,
+    #[upsert(rename = "full_name")]
+    #[upsert(rename = "fullName")]
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email")]
+struct User {
+    email: String,
+    name: String,
+}
+
+async fn save<DB: upsert::Dialect>(
+    user: &User,
+    pool: &sqlx::Pool<DB>,
+) -> Result<User, upsert::Error> {
+    user.upsert(pool).await
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use upsert::Upsert;
+
+struct Address {
+    city: String,
+}
+
+#[derive(Upsert)]
+#[upsert(conflict = "email")]
+struct User {
+    email: String,
+    #[upsert(json)]
+    address: Address,
+}
+
+async fn save(user: &User, pool: &sqlx::SqlitePool) -> Result<User, upsert::Error> {
+    user.upsert(pool).await
+}
+
+fn main() {}

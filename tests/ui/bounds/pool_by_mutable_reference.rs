@@ -1,0 +1,14 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email")]
+struct User {
+    email: String,
+    name: String,
+}
+
+async fn save(user: &User, pool: &mut sqlx::PgPool) -> Result<User, upsert::Error> {
+    user.upsert(pool).await
+}
+
+fn main() {}

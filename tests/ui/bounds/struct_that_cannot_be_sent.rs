@@ -1,0 +1,17 @@
+use upsert::Upsert;
+
+use std::rc::Rc;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email")]
+struct User {
+    email: String,
+    #[upsert(skip)]
+    cache: Option<Rc<i64>>,
+}
+
+async fn save(user: &User, pool: &sqlx::SqlitePool) -> Result<User, upsert::Error> {
+    user.upsert(pool).await
+}
+
+fn main() {}

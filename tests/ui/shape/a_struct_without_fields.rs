@@ -1,0 +1,7 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email")]
+struct User {}
+
+fn main() {}

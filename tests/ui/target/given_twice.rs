@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "tenant_id", conflict = "email")]
+struct User {
+    tenant_id: i64,
+    email: String,
+}
+
+fn main() {}
