@@ -9,7 +9,12 @@
 
 mod harness;
 
+mod actions;
+mod conflict_target;
+mod do_nothing;
+mod get_or_insert;
 mod laws;
+mod returning;
 mod scenarios;
 
 use harness::Registry;
@@ -23,7 +28,12 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new()?;
     let servers = runtime.block_on(harness::find())?;
     let mut registry = Registry::new(runtime.handle().clone(), servers);
+    actions::register(&mut registry);
+    conflict_target::register(&mut registry);
+    do_nothing::register(&mut registry);
+    get_or_insert::register(&mut registry);
     laws::register(&mut registry);
+    returning::register(&mut registry);
     scenarios::register(&mut registry);
     let scores = registry.scores();
     let conclusion = libtest_mimic::run(&arguments, registry.trials);

@@ -22,6 +22,14 @@ pub struct Server {
     pub version: String,
 }
 
+impl Server {
+    /// The first number of the version.
+    pub fn major(&self) -> u32 {
+        let number = self.version.split('.').next().unwrap_or_default();
+        number.parse().unwrap_or_default()
+    }
+}
+
 impl Key {
     const ALL: [Self; 4] = [Self::Sqlite, Self::Postgres, Self::MariaDb, Self::MySql];
 
