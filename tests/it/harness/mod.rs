@@ -1,0 +1,12 @@
+//! The machine under the tests: databases found by their URLs, one for each test, and one body for all of them.
+
+mod db;
+mod ddl;
+mod macros;
+mod registry;
+mod server;
+
+pub use db::Db;
+pub(crate) use macros::{dialect_module, dialect_tests, only};
+pub use registry::Registry;
+pub use server::{Key, find};

@@ -1,0 +1,44 @@
+//! What upserts do, on real databases: one body per behaviour, run on every database that has a URL.
+//!
+//! `UPSERT_POSTGRES_URL`, `UPSERT_MARIADB_URL` and `UPSERT_MYSQL_URL` say where the servers are; SQLite needs none.
+//! `UPSERT_ONLY=postgres,sqlite` limits the databases. `UPSERT_REQUIRE=sqlite,postgres,mariadb` makes it a failure when one
+//! is missing; `CI` does so for these three.
+
+// Fields are there for the derive; not every test looks at each of them.
+#![allow(dead_code)]
+
+mod harness;
+
+mod actions;
+mod conflict_target;
+mod do_nothing;
+mod get_or_insert;
+mod laws;
+mod returning;
+mod scenarios;
+
+use harness::Registry;
+use libtest_mimic::Arguments;
+use std::process::ExitCode;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let mut arguments = Arguments::from_args();
+    // Tests wait for servers more than they compute.
+    arguments.test_threads.get_or_insert(8);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let servers = runtime.block_on(harness::find())?;
+    let mut registry = Registry::new(runtime.handle().clone(), servers);
+    actions::register(&mut registry);
+    conflict_target::register(&mut registry);
+    do_nothing::register(&mut registry);
+    get_or_insert::register(&mut registry);
+    laws::register(&mut registry);
+    returning::register(&mut registry);
+    scenarios::register(&mut registry);
+    let scores = registry.scores();
+    let conclusion = libtest_mimic::run(&arguments, registry.trials);
+    if !arguments.list {
+        scores.print();
+    }
+    Ok(conclusion.exit_code())
+}
