@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::bounds;
-use crate::model::{Column, Insert, Model, Output};
+use crate::model::{Column, Insert, Model};
 use crate::types;
 
 /// One statement a column: `<__DB as Dialect>::add(__arguments, &self.email)?;`
@@ -15,11 +15,8 @@ pub(super) fn add_columns<'a>(
     columns.map(|column| add_column(model, column)).collect()
 }
 
-/// Reads the fields that are there for their name and type alone, which would be dead code to the compiler.
+/// Reads the fields that are there for their column alone, which would be dead code to the compiler.
 pub(super) fn touch_unread(model: &Model) -> TokenStream {
-    if let Output::This(_) = model.output {
-        return TokenStream::new();
-    }
     let unread = model
         .columns
         .iter()
