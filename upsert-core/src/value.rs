@@ -84,11 +84,11 @@ impl<DB: Database, T: serde::Serialize + serde::de::DeserializeOwned> Json<DB> f
     label = "a field of type `{Self}` is marked `json`",
     note = "turn the feature on in Cargo.toml, beside that of the database: `upsert = {{ …, features = [\"json\"] }}`"
 )]
-pub trait Json<DB: Database>: sealed::Never {}
+pub trait Json<DB: Database>: sealed::Never<DB> {}
 
 #[cfg(not(feature = "json"))]
 mod sealed {
-    pub trait Never {}
+    pub trait Never<DB> {}
 }
 
 /// A type that `returning` can read a whole row of `DB` into: every type that implements sqlx's `FromRow`.

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::bounds;
-use crate::model::{Bind, Field, Insert, Model, Output};
+use crate::model::{Bind, Field, Insert, Model};
 use crate::sql;
 use crate::types;
 
@@ -21,11 +21,8 @@ pub(super) fn key(model: &Model) -> TokenStream {
         .collect()
 }
 
-/// Reads the fields that are there for their name and type alone, which would be dead code to the compiler.
+/// Reads the fields that are there for their column alone, which would be dead code to the compiler.
 pub(super) fn touch_unread(model: &Model) -> TokenStream {
-    if let Output::This(_) = model.output {
-        return TokenStream::new();
-    }
     let unread = model
         .columns
         .iter()

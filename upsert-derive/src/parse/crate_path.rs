@@ -20,5 +20,9 @@ pub(super) fn parse(word: &Word, input: ParseStream) -> syn::Result<Path> {
         );
         return Err(syn::Error::new(literal.span(), message));
     }
-    Path::parse_mod_style(input).map_err(|error| wrong(error.span()))
+    let path = Path::parse_mod_style(input).map_err(|error| wrong(error.span()))?;
+    match path.segments.first() {
+        Some(first) if first.ident == "Self" => Err(wrong(first.ident.span())),
+        _ => Ok(path),
+    }
 }
