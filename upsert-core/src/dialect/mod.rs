@@ -59,10 +59,19 @@ pub trait Dialect:
     #[doc(hidden)]
     fn explain(model: &'static Model, error: &dyn DatabaseError) -> (ErrorKind, String);
 
-    // Generated code calls these four instead of sqlx's generic methods, which are dearer to type-check.
+    // Generated code calls these five instead of sqlx's generic methods, which are dearer to type-check.
 
     #[doc(hidden)]
     fn add<'q, T>(arguments: &mut Self::Arguments, value: &'q T) -> Result<(), BoxDynError>
+    where
+        T: Encode<'q, Self> + Type<Self>;
+
+    /// For an `Option` of what borrows, which sqlx encodes only for as long as the loan lasts.
+    #[doc(hidden)]
+    fn add_option<'q, T>(
+        arguments: &mut Self::Arguments,
+        value: &'q Option<T>,
+    ) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Self> + Type<Self>;
 
@@ -173,10 +182,20 @@ fn decode<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     T::from_returning(row).map_err(|source| Error::from_driver::<DB>(T::MODEL, source))
 }
 
-/// The four value functions of [`Dialect`], the same in every room but for the types they name.
+/// The value functions of [`Dialect`], the same in every room but for the types they name.
 macro_rules! dialect_values {
     () => {
         fn add<'q, T>(arguments: &mut Self::Arguments, value: &'q T) -> Result<(), BoxDynError>
+        where
+            T: Encode<'q, Self> + Type<Self>,
+        {
+            Arguments::add(arguments, value)
+        }
+
+        fn add_option<'q, T>(
+            arguments: &mut Self::Arguments,
+            value: &'q Option<T>,
+        ) -> Result<(), BoxDynError>
         where
             T: Encode<'q, Self> + Type<Self>,
         {

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::Type;
 
 use crate::model::Column;
 use crate::types;
@@ -16,7 +17,11 @@ fn add_column(column: &Column) -> TokenStream {
         ident, ty, json, ..
     } = column;
     if !json {
-        return quote!(<__DB as __upsert::Dialect>::add(__arguments, &self.#ident)?;);
+        let add = match borrowed_option(ty) {
+            Some(_) => quote!(add_option),
+            None => quote!(add),
+        };
+        return quote!(<__DB as __upsert::Dialect>::#add(__arguments, &self.#ident)?;);
     }
     let value = if types::option_inner(ty).is_some() {
         quote!(::core::option::Option::as_ref(&self.#ident))
@@ -24,4 +29,10 @@ fn add_column(column: &Column) -> TokenStream {
         quote!(::core::option::Option::Some(&self.#ident))
     };
     quote!(<__DB as __upsert::Dialect>::add_json(__arguments, #value)?;)
+}
+
+/// What an `Option` holds, where that borrows. sqlx encodes `Option<T>` only for as long as `T` lives, so `Option<&'a str>` is
+/// never what a where-clause would have to ask for, encodable for *every* lifetime; `&'a str` is.
+pub(super) fn borrowed_option(ty: &Type) -> Option<&Type> {
+    types::option_inner(ty).filter(|inner| types::borrow_in(inner).is_some())
 }

@@ -65,7 +65,7 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
         usage.accumulated |= column.accumulates && depends_on_generics(model, column.ty);
     }
     for (ty, usage) in uses.values() {
-        predicates.extend(value_predicate(ty, *usage));
+        predicates.extend(value_predicate(ty, *usage).filter(|new| !predicates.contains(new)));
         if usage.accumulated {
             predicates.push(parse_quote!(#ty: __upsert::Accumulate));
         }
@@ -80,7 +80,7 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
 }
 
 /// `String: Column<__DB>`. Lifetimes become higher-ranked, in every predicate alike: two predicates about `&'a str` and
-/// `&'x str` would be ambiguous to the compiler.
+/// `&'x str` would be ambiguous to the compiler. What is read may be readable as `'static` alone, and keeps that.
 fn value_predicate(ty: &Type, usage: Use) -> Option<WherePredicate> {
     let bound = match (usage.bound, usage.read) {
         (true, true) => quote!(__upsert::Column<__DB>),
@@ -88,25 +88,34 @@ fn value_predicate(ty: &Type, usage: Use) -> Option<WherePredicate> {
         (false, true) => quote!(__upsert::Read<__DB>),
         (false, false) => return None,
     };
-    let mut ty = ty.clone();
-    let mut ranked = HigherRanked(false);
+    let borrowed = super::bind::borrowed_option(ty);
+    let keeps_static = usage.read || borrowed.is_none() && types::option_inner(ty).is_some();
+    let mut ty = borrowed.unwrap_or(ty).clone();
+    let mut ranked = HigherRanked {
+        keeps_static,
+        found: false,
+    };
     ranked.visit_type_mut(&mut ty);
-    Some(if ranked.0 {
+    Some(if ranked.found {
         parse_quote!(for<'__x> #ty: #bound)
     } else {
         parse_quote!(#ty: #bound)
     })
 }
 
-/// Replaces every lifetime but `'static` by `'__x`.
-struct HigherRanked(bool);
+/// Replaces lifetimes by `'__x`.
+struct HigherRanked {
+    keeps_static: bool,
+    found: bool,
+}
 
 impl VisitMut for HigherRanked {
     fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        if lifetime.ident != "static" {
-            *lifetime = Lifetime::new("'__x", lifetime.span());
-            self.0 = true;
+        if self.keeps_static && lifetime.ident == "static" {
+            return;
         }
+        *lifetime = Lifetime::new("'__x", lifetime.span());
+        self.found = true;
     }
 }
 
