@@ -12,8 +12,11 @@ struct MySql<'a> {
     table: &'a str,
 }
 
-/// Raises error 1242 when it is evaluated, and leaves the type of the expression around it alone.
-const RAISE: &str = "(SELECT NULL UNION ALL SELECT NULL)";
+/// Raises error 1242 when it is evaluated. Its type is that of the column it stands for, so that the `IF` around it has that
+/// type too: with NULLs in its place, both servers make the `IF` a text, and a FLOAT keeps six digits.
+fn raise(stored: &str) -> String {
+    format!("(SELECT {stored} UNION ALL SELECT {stored})")
+}
 
 impl Spelling for MySql<'_> {
     const QUOTE: char = '`';
@@ -69,7 +72,8 @@ enum OnConflict {
 ///
 /// ```sql
 /// INSERT INTO `users` (`email`, `name`) VALUES (?, ?)
-/// ON DUPLICATE KEY UPDATE `name` = IF(`users`.`email` = VALUES(`email`), VALUES(`name`), (SELECT NULL UNION ALL SELECT NULL))
+/// ON DUPLICATE KEY UPDATE `name` = IF(`users`.`email` = VALUES(`email`), VALUES(`name`),
+///                                     (SELECT `users`.`name` UNION ALL SELECT `users`.`name`))
 /// ```
 pub(super) fn statements(model: &Model) -> Vec<Statement> {
     let dialect = MySql {
@@ -129,9 +133,10 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
     let key = model.columns[model.target[0]].name.as_str();
     let (column, value) = ordered.next().unwrap_or_else(|| (key, dialect.stored(key)));
     let guarded = format!(
-        "{} = IF({}, {value}, {RAISE})",
+        "{} = IF({}, {value}, {})",
         quote::<MySql>(column),
-        guard(dialect, model, conflict)
+        guard(dialect, model, conflict),
+        raise(&dialect.stored(column))
     );
     let rest = ordered.map(|(column, value)| format!("{} = {value}", quote::<MySql>(column)));
     join(std::iter::once(guarded).chain(rest))
