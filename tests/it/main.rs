@@ -14,8 +14,11 @@ mod conflict_target;
 mod do_nothing;
 mod get_or_insert;
 mod laws;
+mod names;
 mod returning;
+mod rules;
 mod scenarios;
+mod types;
 
 use harness::Registry;
 use libtest_mimic::Arguments;
@@ -33,8 +36,11 @@ fn main() -> anyhow::Result<ExitCode> {
     do_nothing::register(&mut registry);
     get_or_insert::register(&mut registry);
     laws::register(&mut registry);
+    names::register(&mut registry);
     returning::register(&mut registry);
+    rules::register(&mut registry);
     scenarios::register(&mut registry);
+    types::register(&mut registry);
     let scores = registry.scores();
     let conclusion = libtest_mimic::run(&arguments, registry.trials);
     if !arguments.list {

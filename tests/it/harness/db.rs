@@ -63,6 +63,11 @@ impl<DB: Room> Db<DB> {
         self.options.clone()
     }
 
+    /// A name in the quotes of this database.
+    pub fn quote(&self, name: &str) -> String {
+        ddl::quote(self.server.key, name)
+    }
+
     /// Writes SQL for this database: names stand in double quotes, types as `ddl` has them.
     pub fn sql(&self, sql: &str) -> String {
         ddl::fill(self.server.key, sql)
@@ -80,11 +85,15 @@ fn pool<DB: Database>(size: u32, options: &Options<DB>) -> Pool<DB> {
 macro_rules! helpers {
     ($($database:ty),*) => {$(
         impl Db<$database> {
-            /// Runs statements.
+            /// Runs statements, written for this database first.
             pub async fn run(&self, sql: &str) -> Result<()> {
-                let sql = self.sql(sql);
-                let done = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&self.pool).await;
-                done.map(drop).with_context(|| sql)
+                self.run_as_it_is(&self.sql(sql)).await
+            }
+
+            /// Runs statements.
+            pub async fn run_as_it_is(&self, sql: &str) -> Result<()> {
+                let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await;
+                done.map(drop).with_context(|| sql.to_owned())
             }
 
             /// All rows of a query.

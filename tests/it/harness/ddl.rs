@@ -46,3 +46,15 @@ pub fn fill(key: Key, sql: &str) -> String {
         sql.replace(word, spellings[column])
     })
 }
+
+/// A name in the quotes of the database.
+pub fn quote(key: Key, name: &str) -> String {
+    let quote = match key {
+        Key::Postgres | Key::Sqlite => '"',
+        Key::MariaDb | Key::MySql => '`',
+    };
+    format!(
+        "{quote}{}{quote}",
+        name.replace(quote, &format!("{quote}{quote}"))
+    )
+}

@@ -6,7 +6,7 @@ mod macros;
 mod registry;
 mod server;
 
-pub use db::Db;
+pub use db::{Db, Room};
 pub(crate) use macros::{dialect_module, dialect_tests, only};
 pub use registry::Registry;
 pub use server::{Key, find};

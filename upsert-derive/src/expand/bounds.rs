@@ -1,7 +1,7 @@
 //! Where-clauses: what a database must be able to do with the fields' types.
 
 use quote::{ToTokens, quote_spanned};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
@@ -78,8 +78,11 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
             .is_some_and(|column| column.accumulates && depends_on_generics(model, column.ty));
     }
     let mut predicates = capabilities(model);
+    let mut known = BTreeSet::new();
     for (ty, usage) in uses.values() {
-        predicates.extend(value_predicate(model, ty, *usage));
+        // `&'a str` and `Option<&'a str>` ask for the same.
+        let predicate = value_predicate(model, ty, *usage);
+        predicates.extend(predicate.filter(|new| known.insert(new.to_token_stream().to_string())));
         if usage.accumulated {
             let bound = quote_spanned!(ty.span()=> __upsert::Accumulate);
             predicates.push(parse_quote!(#ty: #bound));

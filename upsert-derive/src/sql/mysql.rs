@@ -31,8 +31,11 @@ struct MySql<'a> {
     table: &'a str,
 }
 
-/// Raises error 1242 when it is evaluated, and leaves the type of the expression around it alone.
-const RAISE: &str = "(SELECT NULL UNION ALL SELECT NULL)";
+/// Raises error 1242 when it is evaluated. Its type is that of the column it stands for, so that the `IF` around it has that
+/// type too: with NULLs in its place, both servers make the `IF` a text, and a FLOAT keeps six digits.
+fn raise(stored: &str) -> String {
+    format!("(SELECT {stored} UNION ALL SELECT {stored})")
+}
 
 /// Stands around the number of a bind until the statement is whole; no name or text has it in it.
 const MARK: char = '\0';
@@ -132,7 +135,8 @@ enum OnConflict {
 ///
 /// ```sql
 /// INSERT INTO `users` (`email`, `name`) VALUES (?, ?)
-/// ON DUPLICATE KEY UPDATE `name` = IF(`users`.`email` = VALUES(`email`), VALUES(`name`), (SELECT NULL UNION ALL SELECT NULL))
+/// ON DUPLICATE KEY UPDATE `name` = IF(`users`.`email` = VALUES(`email`), VALUES(`name`),
+///                                     (SELECT `users`.`name` UNION ALL SELECT `users`.`name`))
 /// ```
 pub(super) fn statements(model: &Model) -> Texts {
     let dialect = MySql {
@@ -226,12 +230,16 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
         (model.guard.must_be_null, conflict)
     {
         let deleted = dialect.stored(&model.columns[deleted].name);
-        value = format!("IF({deleted} IS NULL, {value}, {RAISE})");
+        value = format!(
+            "IF({deleted} IS NULL, {value}, {})",
+            raise(&dialect.stored(column))
+        );
     }
     let guarded = format!(
-        "{} = IF({}, {value}, {RAISE})",
+        "{} = IF({}, {value}, {})",
         quote::<MySql>(column),
-        guard(dialect, model, conflict)
+        guard(dialect, model, conflict),
+        raise(&dialect.stored(column))
     );
     let rest = ordered.map(|(column, value)| format!("{} = {value}", quote::<MySql>(column)));
     join(std::iter::once(guarded).chain(rest))

@@ -49,6 +49,10 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
             ErrorKind::OutOfRange,
             format!("{message}; nothing was written: make the column's type wider"),
         ),
+        1365 => (
+            ErrorKind::OutOfRange,
+            format!("{message}; nothing was written"),
+        ),
         1213 => (
             ErrorKind::Deadlock,
             "the database ended a deadlock at this call's expense; try the transaction again"
