@@ -1,6 +1,6 @@
 //! The derive macro of the [`upsert`](https://docs.rs/upsert) crate. Use `upsert`; this crate is its compile-time half.
 //!
-//! The way through it: attributes → [`parse`] → [`model`] (checked) → [`sql`] (three dialects) → [`expand`] (tokens).
+//! The way through it: attributes → `parse` → `model` (checked) → `sql` (three dialects) → `expand` (tokens).
 
 use proc_macro::TokenStream;
 

@@ -608,7 +608,7 @@ fn resolve_guard(
     if let (Some(column), Some((on_deleted, _))) = (soft_delete, options.on_deleted) {
         match on_deleted {
             OnDeleted::Revive => {}
-            OnDeleted::Keep => conditions.push(Expr::old(column).is_null()),
+            OnDeleted::Keep => conditions.push(Expr::null_test(Expr::old(column))),
             OnDeleted::Error => must_be_null = Some(column),
         }
     }

@@ -107,8 +107,8 @@ impl Expr {
         Self::Compare(Comparison::Greater, Box::new(one), Box::new(two))
     }
 
-    pub(crate) fn is_null(self) -> Self {
-        Self::call(Function::IsNull, [self])
+    pub(crate) fn null_test(value: Self) -> Self {
+        Self::call(Function::IsNull, [value])
     }
 
     /// The expressions that this one is made of.
