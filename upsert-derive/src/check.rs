@@ -374,6 +374,8 @@ pub(crate) fn suits(draft: &Draft, value: Kind, expr: &SynExpr, faults: &mut Fau
                 draft.name
             ),
         );
+    } else if matches!(value, Kind::Time(_)) && column.clock().is_none() {
+        faults.over(expr, format!("`{}` cannot hold a time", draft.name));
     } else if !alike(column, value) {
         faults.over(
             expr,

@@ -258,7 +258,9 @@ fn read_comparison(
         read(&binary.left, scope, faults),
         read(&binary.right, scope, faults),
     );
-    let (left, right) = (left?, right?);
+    let mut sides = [left?, right?];
+    set_clocks(&mut sides, scope);
+    let [left, right] = sides;
     if left == Expr::Null || right == Expr::Null {
         faults.over(binary, "nothing compares with NULL; write `is_null(x)`, or `distinct(a, b)` for values that may both be NULL");
         return None;
@@ -272,6 +274,22 @@ fn read_comparison(
         return None;
     }
     Some(Expr::Compare(comparison, Box::new(left), Box::new(right)))
+}
+
+/// `now()` beside a column is written as that column's type is, so that the two compare: on SQLite times are text.
+fn set_clocks(values: &mut [Expr], scope: &Scope) {
+    let beside = values.iter().filter(|value| !matches!(value, Expr::Now(_)));
+    let clock = beside
+        .map(|value| value.kind(scope))
+        .find_map(|kind| match kind {
+            Kind::Unknown => None,
+            kind => kind.clock(),
+        });
+    for value in values {
+        if let (Expr::Now(now), Some(clock)) = (value, clock) {
+            *now = clock;
+        }
+    }
 }
 
 /// Whether two kinds can stand in one place: equal, both numbers, or not known to be otherwise.
@@ -398,14 +416,8 @@ fn read_now(call: &syn::ExprCall, scope: &Scope, faults: &mut Faults) -> Option<
         faults.over(&call.args, "`now()` takes nothing");
         return None;
     }
-    let Some(clock) = scope.clock else {
-        faults.over(
-            call,
-            "`now()` is a time, which this field's type cannot hold",
-        );
-        return None;
-    };
-    Some(Expr::Now(clock))
+    // Beside a column it takes that column's form; where the field holds no time, it may still be compared.
+    Some(Expr::Now(scope.clock.unwrap_or(Clock::Instant)))
 }
 
 fn read_cast(call: &syn::ExprCall, scope: &Scope, faults: &mut Faults) -> Option<Expr> {
@@ -472,7 +484,8 @@ fn read_function(
         .iter()
         .map(|value| read(value, scope, faults))
         .collect();
-    let values = values.into_iter().collect::<Option<Vec<_>>>()?;
+    let mut values = values.into_iter().collect::<Option<Vec<_>>>()?;
+    set_clocks(&mut values, scope);
     for (value, tokens) in values.iter().zip(&call.args) {
         if !function.takes().accepts(value.kind(scope)) {
             faults.over(tokens, function.takes().complaint());
