@@ -186,3 +186,24 @@ where
     }
     Err(Error::row_vanished(T::MODEL))
 }
+
+/// The methods of [`Dialect`] that are just the functions above.
+macro_rules! returning_calls {
+    () => {
+        returning_calls!(upsert -> T::Output);
+        returning_calls!(execute_upsert -> u64);
+        returning_calls!(insert_if_absent -> bool);
+        returning_calls!(insert_if_absent_returning -> Option<T::Output>);
+        returning_calls!(get_or_insert -> Upserted<T::Output>);
+    };
+    ($call:ident -> $output:ty) => {
+        async fn $call<T, S>(conn: &mut Self::Connection, row: &T) -> Result<$output, Error>
+        where
+            T: UpsertModel<Self, S>,
+            S: 'static,
+        {
+            returning::$call::<Self, T, S>(conn, row).await
+        }
+    };
+}
+pub(super) use returning_calls;

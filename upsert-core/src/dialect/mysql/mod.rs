@@ -18,6 +18,22 @@ mod schema;
 
 use nonce::{Nonce, Reply, Verdict};
 
+/// Runs a call inside the transaction that the caller has open, or in one of its own.
+macro_rules! in_transaction {
+    ($conn:ident, $row:ident, $call:expr) => {
+        async {
+            if $conn.is_in_transaction() {
+                return $call($conn, $row).await;
+            }
+            let mut tx = $conn.begin().await.map_err(driver(T::MODEL))?;
+            let output = $call(&mut tx, $row).await?;
+            tx.commit().await.map_err(driver(T::MODEL))?;
+            Ok(output)
+        }
+        .await
+    };
+}
+
 impl sealed::Sealed for MySql {}
 impl sealed::Sealed for MySqlConnection {}
 
@@ -52,13 +68,7 @@ impl Dialect for MySql {
         S: 'static,
     {
         schema::check_once(conn, T::MODEL).await?;
-        if conn.is_in_transaction() {
-            return upsert_and_read::<T, S>(conn, row).await;
-        }
-        let mut tx = conn.begin().await.map_err(driver(T::MODEL))?;
-        let output = upsert_and_read::<T, S>(&mut tx, row).await?;
-        tx.commit().await.map_err(driver(T::MODEL))?;
-        Ok(output)
+        in_transaction!(conn, row, upsert_and_read::<T, S>)
     }
 
     async fn upsert_with_action<T, S>(
@@ -70,13 +80,7 @@ impl Dialect for MySql {
         S: 'static,
     {
         schema::check_once(conn, T::MODEL).await?;
-        if conn.is_in_transaction() {
-            return upsert_and_tell::<T, S>(conn, row).await;
-        }
-        let mut tx = conn.begin().await.map_err(driver(T::MODEL))?;
-        let upserted = upsert_and_tell::<T, S>(&mut tx, row).await?;
-        tx.commit().await.map_err(driver(T::MODEL))?;
-        Ok(upserted)
+        in_transaction!(conn, row, upsert_and_tell::<T, S>)
     }
 
     /// The reply's count is not asked: it is 2 for an update and 1 for an equal one, and either is one row. Only where a guard
@@ -119,14 +123,7 @@ impl Dialect for MySql {
         S: 'static,
     {
         schema::check_once(conn, T::MODEL).await?;
-        let upserted = if conn.is_in_transaction() {
-            insert_and_tell::<T, S>(conn, row).await?
-        } else {
-            let mut tx = conn.begin().await.map_err(driver(T::MODEL))?;
-            let upserted = insert_and_tell::<T, S>(&mut tx, row).await?;
-            tx.commit().await.map_err(driver(T::MODEL))?;
-            upserted
-        };
+        let upserted = in_transaction!(conn, row, insert_and_tell::<T, S>)?;
         Ok(upserted.action.is_inserted().then_some(upserted.row))
     }
 
@@ -147,13 +144,7 @@ impl Dialect for MySql {
                 Action::Unchanged,
             ));
         }
-        if conn.is_in_transaction() {
-            return insert_and_tell::<T, S>(conn, row).await;
-        }
-        let mut tx = conn.begin().await.map_err(driver(T::MODEL))?;
-        let upserted = insert_and_tell::<T, S>(&mut tx, row).await?;
-        tx.commit().await.map_err(driver(T::MODEL))?;
-        Ok(upserted)
+        in_transaction!(conn, row, insert_and_tell::<T, S>)
     }
 }
 

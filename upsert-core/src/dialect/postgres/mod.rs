@@ -4,7 +4,7 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::{Arguments, Decode, Encode, Executor, Row, Type};
 
-use super::returning::{self, Returning, ReturningTexts};
+use super::returning::{self, Returning, ReturningTexts, returning_calls};
 use super::{ATTEMPTS, Dialect, DialectConnection, bind_row, decode, dialect_values, sealed};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
@@ -48,14 +48,7 @@ impl Dialect for Postgres {
     }
 
     dialect_values!();
-
-    async fn upsert<T, S>(conn: &mut PgConnection, row: &T) -> Result<T::Output, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::upsert::<Self, T, S>(conn, row).await
-    }
+    returning_calls!();
 
     async fn upsert_with_action<T, S>(
         conn: &mut PgConnection,
@@ -84,44 +77,6 @@ impl Dialect for Postgres {
             }
         }
         Err(Error::row_vanished(T::MODEL))
-    }
-
-    async fn execute_upsert<T, S>(conn: &mut PgConnection, row: &T) -> Result<u64, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::execute_upsert::<Self, T, S>(conn, row).await
-    }
-
-    async fn insert_if_absent<T, S>(conn: &mut PgConnection, row: &T) -> Result<bool, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::insert_if_absent::<Self, T, S>(conn, row).await
-    }
-
-    async fn insert_if_absent_returning<T, S>(
-        conn: &mut PgConnection,
-        row: &T,
-    ) -> Result<Option<T::Output>, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::insert_if_absent_returning::<Self, T, S>(conn, row).await
-    }
-
-    async fn get_or_insert<T, S>(
-        conn: &mut PgConnection,
-        row: &T,
-    ) -> Result<Upserted<T::Output>, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::get_or_insert::<Self, T, S>(conn, row).await
     }
 }
 

@@ -4,7 +4,7 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 
-use super::returning::{self, Returning, ReturningTexts};
+use super::returning::{self, Returning, ReturningTexts, returning_calls};
 use super::{Dialect, DialectConnection, dialect_values, sealed};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
@@ -43,14 +43,7 @@ impl Dialect for Sqlite {
     }
 
     dialect_values!();
-
-    async fn upsert<T, S>(conn: &mut SqliteConnection, row: &T) -> Result<T::Output, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::upsert::<Self, T, S>(conn, row).await
-    }
+    returning_calls!();
 
     /// The insert alone tells whether the row is new. With a write lock held from the start, nobody comes in between it and
     /// the update.
@@ -70,44 +63,6 @@ impl Dialect for Sqlite {
         let upserted = insert_or_update::<T, S>(&mut tx, row).await?;
         tx.commit().await.map_err(driver)?;
         Ok(upserted)
-    }
-
-    async fn execute_upsert<T, S>(conn: &mut SqliteConnection, row: &T) -> Result<u64, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::execute_upsert::<Self, T, S>(conn, row).await
-    }
-
-    async fn insert_if_absent<T, S>(conn: &mut SqliteConnection, row: &T) -> Result<bool, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::insert_if_absent::<Self, T, S>(conn, row).await
-    }
-
-    async fn insert_if_absent_returning<T, S>(
-        conn: &mut SqliteConnection,
-        row: &T,
-    ) -> Result<Option<T::Output>, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::insert_if_absent_returning::<Self, T, S>(conn, row).await
-    }
-
-    async fn get_or_insert<T, S>(
-        conn: &mut SqliteConnection,
-        row: &T,
-    ) -> Result<Upserted<T::Output>, Error>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        returning::get_or_insert::<Self, T, S>(conn, row).await
     }
 }
 
