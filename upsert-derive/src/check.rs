@@ -1,5 +1,6 @@
 //! The rules across fields, each with its reason.
 
+use proc_macro2::Span;
 use syn::{DeriveInput, Expr as SynExpr};
 
 use crate::diagnostics::Faults;
@@ -12,14 +13,13 @@ use crate::types::{self, Kind};
 
 /// An upsert without a target would be an insert.
 pub(crate) fn target(
-    derive: &DeriveInput,
+    place: Span,
     options: &Options,
-    conflict: &[Named],
     target: &Target,
     drafts: &[Draft],
     faults: &mut Faults,
 ) {
-    if target.parts.is_empty() && conflict.is_empty() {
+    if target.parts.is_empty() && options.conflict.is_none() {
         let example = drafts.iter().find(|draft| draft.generated.is_empty());
         let example = example.map_or("email", |draft| draft.name.as_str());
         if let Some(constraint) = &options.constraint {
@@ -31,10 +31,6 @@ pub(crate) fn target(
             );
             return;
         }
-        let place = options
-            .name
-            .as_ref()
-            .map_or(derive.ident.span(), |name| name.span());
         faults.at(
             place,
             format!(

@@ -145,24 +145,20 @@ impl<'a> Model<'a> {
         } = input;
         let is_main = options.name.is_none();
         let mut drafts = draft_columns(input, is_main, faults);
-        // A named upsert without a target of its own has the default one's.
-        let inherited = if options.conflict.is_none() {
-            container.main.conflict.as_ref()
-        } else {
-            None
-        };
-        let conflict = options
-            .conflict
-            .as_ref()
-            .or(inherited)
-            .map_or(&[][..], |conflict| conflict);
-        if !is_main && options.conflict.is_none() {
+        // A named upsert that says nothing of a target has the default one's.
+        let inherits = !is_main && !options.names_target();
+        let target_options = if inherits { &container.main } else { options };
+        if inherits {
             mark_keys(fields, &mut drafts);
         }
-        let target = target::resolve(options, conflict, &mut drafts, faults);
+        let target = target::resolve(target_options, &mut drafts, faults);
         apply_lists(container, options, &mut drafts, faults);
         if all_read {
-            check::target(derive, options, conflict, &target, &drafts, faults);
+            let place = options
+                .name
+                .as_ref()
+                .map_or(derive.ident.span(), LitStr::span);
+            check::target(place, target_options, &target, &drafts, faults);
         }
         drafts
             .iter()

@@ -65,15 +65,10 @@ impl TargetPiece {
 
 /// Finds the target: the fields marked `conflict` (of the default upsert alone), then the list. The columns of the target get
 /// their mark in `drafts`.
-pub(crate) fn resolve(
-    options: &Options,
-    conflict: &[Named],
-    drafts: &mut [Draft],
-    faults: &mut Faults,
-) -> Target {
+pub(crate) fn resolve(options: &Options, drafts: &mut [Draft], faults: &mut Faults) -> Target {
     let marked = (0..drafts.len()).filter(|&column| !drafts[column].key.is_empty());
     let mut parts: Vec<_> = marked.map(TargetPart::Column).collect();
-    for part in conflict {
+    for part in options.conflict.iter().flatten() {
         if part.name.contains('(') {
             parts.extend(expression(part, drafts, faults));
             continue;

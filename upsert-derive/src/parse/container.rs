@@ -154,6 +154,14 @@ impl Container {
 }
 
 impl Options {
+    /// Whether anything is said of a conflict target.
+    pub(crate) fn names_target(&self) -> bool {
+        self.conflict.is_some()
+            || self.conflict_where.is_some()
+            || self.constraint.is_some()
+            || self.nulls_not_distinct.is_some()
+    }
+
     fn word(&mut self, word: &Word, input: ParseStream, faults: &mut Faults) -> syn::Result<()> {
         match word.name.as_str() {
             "name" => once(
