@@ -1,25 +1,29 @@
-//! The story in a dozen lines, on SQLite in memory: `cargo run --example quickstart`.
+//! What an upsert does, on SQLite in memory: `cargo run --example quickstart`.
 
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::sqlite::{Sqlite, SqlitePoolOptions};
 use upsert::{Upsert, Upserted};
 
 #[derive(Debug, Clone, Upsert)]
 #[upsert(conflict = "email", accumulate = "stock", coalesce = "age")]
 struct User {
+    /// Made by the database.
     #[upsert(generated)]
     id: i64,
     email: String,
+    /// Replaced by the new value, as a column without a rule is.
     name: String,
     age: Option<i32>,
     stock: i64,
-    #[upsert(insert_only, now)]
+    /// Written once.
+    #[upsert(insert_only)]
     created_at: DateTime<Utc>,
+    /// The database's clock, at insert and at update.
     #[upsert(now)]
     updated_at: DateTime<Utc>,
 }
 
-const TABLE: &str = "CREATE TABLE users (
+const USERS: &str = "CREATE TABLE users (
     id INTEGER PRIMARY KEY,
     email TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
@@ -31,13 +35,14 @@ const TABLE: &str = "CREATE TABLE users (
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // A database in memory belongs to its connection, so the pool has just one.
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
         .connect("sqlite::memory:")
         .await?;
-    sqlx::query(TABLE).execute(&pool).await?;
+    sqlx::query(USERS).execute(&pool).await?;
 
-    let mut user = User {
+    let ada = User {
         id: 0,
         email: "ada@example.com".to_owned(),
         name: "Ada".to_owned(),
@@ -46,28 +51,42 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         created_at: Utc::now(),
         updated_at: Utc::now(),
     };
-    let row = user.upsert(&pool).await?;
-    println!(
-        "inserted:      id {}, name {}, age {:?}, stock {}",
-        row.id, row.name, row.age, row.stock
-    );
+    tell("upsert, a new row", &ada.upsert(&pool).await?);
 
-    user.name = "Ada Lovelace".to_owned();
-    user.age = None;
-    user.stock = 50;
-    let Upserted { row, action } = user.upsert(&pool).with_action().await?;
-    println!(
-        "{action:?}:       id {}, name {}, age {:?}, stock {}",
-        row.id, row.name, row.age, row.stock
-    );
+    // The same email: the name is replaced, the age is kept for want of a new one, the stock is added up.
+    let countess = User {
+        name: "Ada Lovelace".to_owned(),
+        age: None,
+        stock: 50,
+        ..ada.clone()
+    };
+    let Upserted { row, action } = countess.upsert(&pool).with_action().await?;
+    tell(&format!("upsert again: {action:?}"), &row);
+
+    let Upserted { row, action } = ada.get_or_insert(&pool).await?;
+    tell(&format!("get_or_insert: {action:?}"), &row);
+
+    let rows = countess.upsert(&pool).execute().await?;
+    println!("{:<26} {rows} row", "upsert, only counted");
+
+    let inserted = ada.insert_if_absent(&pool).await?;
+    println!("{:<26} {inserted}", "insert_if_absent");
+
+    println!("\nThe statement behind it, written while compiling:");
+    let statements = User::sql::<Sqlite>();
+    let sql = statements.get("upsert_returning").unwrap_or_default();
     println!(
         "{}",
-        User::sql::<sqlx::Sqlite>()
-            .get("upsert_returning")
-            .unwrap_or_default()
+        sql.replace(" ON CONFLICT", "\nON CONFLICT")
+            .replace(" RETURNING", "\nRETURNING")
     );
-    let fresh = user.insert_if_absent(&pool).await?;
-    let got = user.get_or_insert(&pool).await?;
-    println!("{fresh} {got:?} {}", user.upsert(&pool).execute().await?);
     Ok(())
+}
+
+fn tell(what: &str, user: &User) {
+    let at = user.updated_at.format("%H:%M:%S%.3f");
+    println!(
+        "{what:<26} id {}, {}, age {:?}, stock {}, updated at {at}",
+        user.id, user.name, user.age, user.stock
+    );
 }
