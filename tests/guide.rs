@@ -1,0 +1,174 @@
+//! What the guide says in tables is true: the spellings of expressions, and the tests that prove a fact.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::{env, fs};
+
+use chrono::{DateTime, Utc};
+use sqlx::{MySql, Postgres, Sqlite};
+use upsert::{Dialect, Upsert};
+
+const EXPRESSIONS: &str = include_str!("../src/guide/expressions.md");
+const DIALECTS: &str = include_str!("../src/guide/dialects.md");
+
+/// Declares a struct with a field for each expression, and lists the expressions.
+macro_rules! expressions {
+    ($($field:ident: $ty:ty = $expr:expr;)+) => {
+        /// The guide's columns, which the expressions read, and a column for each expression.
+        #[derive(Upsert)]
+        #[upsert(table = "t", conflict = "key", insert_only = "n, x, s, flag")]
+        struct Row {
+            key: i64,
+            n: i64,
+            x: f64,
+            s: String,
+            flag: bool,
+            // On MySQL and MariaDB the guard stands around the first assignment.
+            first: i64,
+            $(#[upsert(update = $expr)] $field: $ty,)+
+            last: i64,
+        }
+
+        /// The columns of the expressions, with their Rust.
+        const COLUMNS: &[(&str, &str)] = &[$((stringify!($field), stringify!($expr))),+];
+    };
+}
+
+expressions! {
+    add: i64 = old.n + new.n;
+    subtract: i64 = old.n - new.n;
+    multiply: i64 = old.n * new.n;
+    divide: i64 = old.n / new.n;
+    remainder: i64 = old.n % new.n;
+    negate: i64 = -new.n;
+    add_float: f64 = old.x + new.x;
+    divide_float: f64 = old.x / new.x;
+    equal: bool = old.s == new.s;
+    not_equal: bool = old.s != new.s;
+    less: bool = old.n < new.n;
+    logic: bool = old.flag && !new.flag;
+    choice: i64 = if new.flag { old.n } else { 7 };
+    clock: DateTime<Utc> = now();
+    nothing: Option<i64> = null;
+    text: String = "it's";
+    is_null: bool = is_null(old.s);
+    distinct: bool = distinct(old.s, new.s);
+    coalesce: i64 = coalesce(new.n, old.n);
+    nullif: Option<String> = nullif(new.s, "");
+    greatest: i64 = greatest(old.n, new.n);
+    least: i64 = least(old.n, new.n);
+    concat: String = concat(old.s, new.s);
+    lower: String = lower(new.s);
+    upper: String = upper(new.s);
+    length: i64 = length(new.s);
+    abs: i64 = abs(new.n);
+    round: f64 = round(new.x);
+    cast_text: String = cast(new.n, "text");
+    cast_integer: i64 = cast(new.x, "integer");
+    cast_float: f64 = cast(new.n, "float");
+    raw: String = sql("trim({new.s})");
+}
+
+/// The expressions of a dialect as the guide writes them: columns as `old.n`, and short names for what recurs.
+fn written<DB: Dialect>() -> BTreeMap<&'static str, String>
+where
+    Row: upsert::UpsertModel<DB>,
+{
+    let sql = Row::sql::<DB>().get("upsert").expect("a text").to_owned();
+    let mut rest = sql.replace('`', "\"");
+    for column in ["n", "x", "s", "flag"] {
+        rest = rest
+            .replace(&format!(r#""t"."{column}""#), &format!("old.{column}"))
+            .replace(&format!(r#"EXCLUDED."{column}""#), &format!("new.{column}"))
+            .replace(&format!(r#"excluded."{column}""#), &format!("new.{column}"))
+            .replace(&format!(r#"VALUES("{column}")"#), &format!("new.{column}"));
+    }
+    rest = rest.replace("abs(-9223372036854775807 - 1)", "raise");
+    for value in ["new.n", "new.x"] {
+        let guarded = format!("CASE WHEN {value} = 0 THEN raise ELSE {value} END");
+        rest = rest.replace(&guarded, &format!("nonzero({value})"));
+    }
+    let mut texts = BTreeMap::new();
+    for (column, expr) in COLUMNS {
+        let (_, from) = rest
+            .split_once(&format!(r#", "{column}" = "#))
+            .expect("the column is assigned");
+        let end = from.find(r#", ""#).expect("another column follows");
+        texts.insert(*expr, fitting(&from[..end]));
+    }
+    texts
+}
+
+/// `CASE WHEN typeof(a + b) = 'real' THEN raise ELSE a + b END` is `fitting(a + b)`.
+fn fitting(text: &str) -> String {
+    let inner = text
+        .strip_prefix("CASE WHEN typeof(")
+        .and_then(|text| text.strip_suffix(" END"))
+        .and_then(|text| text.split_once(") = 'real' THEN raise ELSE "));
+    match inner {
+        Some((asked, given)) if asked == given => format!("fitting({given})"),
+        _ => text.to_owned(),
+    }
+}
+
+/// The cells of a table's rows that begin with code.
+fn rows(page: &str) -> impl Iterator<Item = Vec<String>> {
+    let lines = page.lines().filter(|line| line.starts_with("| `"));
+    lines.map(|line| {
+        // A bar in a cell is escaped.
+        let line = line.replace(r"\|", "\u{1}");
+        let cells = line.trim_matches('|').split('|');
+        let plain = |cell: &str| cell.trim().trim_matches('`').replace('\u{1}', "|");
+        cells.map(plain).collect()
+    })
+}
+
+#[test]
+fn an_expression_becomes_what_the_guide_says() {
+    let dialects = [
+        written::<Postgres>(),
+        written::<Sqlite>(),
+        written::<MySql>(),
+    ];
+    let expected: Vec<Vec<String>> = COLUMNS
+        .iter()
+        .map(|(_, expr)| {
+            let texts = dialects.iter().map(|dialect| dialect[expr].clone());
+            std::iter::once((*expr).to_owned()).chain(texts).collect()
+        })
+        .collect();
+    let table: String = expected
+        .iter()
+        .map(|cells| {
+            let cells = cells
+                .iter()
+                .map(|cell| format!("`{}`", cell.replace('|', r"\|")));
+            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+        })
+        .collect();
+    let found: Vec<Vec<String>> = rows(EXPRESSIONS).collect();
+    assert!(found == expected, "the table should be:\n{table}");
+}
+
+/// `laws::atomic::what_fails_leaves_nothing_behind` is a function of that name in the file of that module.
+#[test]
+fn a_test_that_the_guide_names_exists() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let names = DIALECTS.split('`').skip(1).step_by(2);
+    let names = names.filter(|name| {
+        let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
+        name.contains("::") && name.chars().all(is_path) && !name.starts_with("crate::")
+    });
+    let mut count = 0;
+    for name in names {
+        let (module, test) = name.rsplit_once("::").expect("a module and a test");
+        let file = tests.join(module.replace("::", "/")).with_extension("rs");
+        let code = fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            code.contains(&format!("async fn {test}(")),
+            "no such test: {name}"
+        );
+        count += 1;
+    }
+    assert!(count > 20, "only {count} tests are named");
+}
