@@ -18,7 +18,9 @@ mod target;
 mod tests;
 mod types;
 
-/// Derives the upsert of a struct with named fields. The attributes are documented in the `upsert` crate.
+/// Derives the upsert of a struct with named fields.
+///
+/// The [guide](https://docs.rs/upsert/latest/upsert/guide/attributes/index.html) of the `upsert` crate explains every attribute.
 #[proc_macro_derive(Upsert, attributes(upsert, sqlx))]
 pub fn derive_upsert(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
