@@ -14,6 +14,24 @@ use crate::value::Json;
 
 mod error;
 
+/// Runs a call, and once more with a schema read anew where it found no index.
+///
+/// Another connection may have made the index since this one read the schema. SQLite looks again when a table or a column is
+/// missing, but not when ON CONFLICT matches no index; it does whenever a statement runs.
+macro_rules! with_fresh_schema {
+    ($conn:ident, $call:expr) => {
+        match $call.await {
+            Err(error) if error.kind() == ErrorKind::MissingUniqueIndex => {
+                Executor::execute(&mut *$conn, "SELECT 1 FROM sqlite_schema LIMIT 0")
+                    .await
+                    .map_err(|source| Error::from_driver::<Self>(T::MODEL, source))?;
+                $call.await
+            }
+            outcome => outcome,
+        }
+    };
+}
+
 impl sealed::Sealed for Sqlite {}
 impl sealed::Sealed for SqliteConnection {}
 
@@ -49,7 +67,7 @@ impl Dialect for Sqlite {
         T: UpsertModel<Self, S>,
         S: 'static,
     {
-        returning::upsert::<Self, T, S>(conn, row).await
+        with_fresh_schema!(conn, returning::upsert::<Self, T, S>(conn, row))
     }
 
     /// The insert alone tells whether the row is new. With a write lock held from the start, nobody comes in between it and
@@ -63,11 +81,11 @@ impl Dialect for Sqlite {
         S: 'static,
     {
         if conn.is_in_transaction() {
-            return insert_or_update::<T, S>(conn, row).await;
+            return with_fresh_schema!(conn, insert_or_update::<T, S>(conn, row));
         }
         let driver = |source| Error::from_driver::<Self>(T::MODEL, source);
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(driver)?;
-        let upserted = insert_or_update::<T, S>(&mut tx, row).await?;
+        let upserted = with_fresh_schema!(tx, insert_or_update::<T, S>(&mut tx, row))?;
         tx.commit().await.map_err(driver)?;
         Ok(upserted)
     }
@@ -77,7 +95,7 @@ impl Dialect for Sqlite {
         T: UpsertModel<Self, S>,
         S: 'static,
     {
-        returning::execute_upsert::<Self, T, S>(conn, row).await
+        with_fresh_schema!(conn, returning::execute_upsert::<Self, T, S>(conn, row))
     }
 
     async fn insert_if_absent<T, S>(conn: &mut SqliteConnection, row: &T) -> Result<bool, Error>
@@ -85,7 +103,7 @@ impl Dialect for Sqlite {
         T: UpsertModel<Self, S>,
         S: 'static,
     {
-        returning::insert_if_absent::<Self, T, S>(conn, row).await
+        with_fresh_schema!(conn, returning::insert_if_absent::<Self, T, S>(conn, row))
     }
 
     async fn insert_if_absent_returning<T, S>(
@@ -96,7 +114,10 @@ impl Dialect for Sqlite {
         T: UpsertModel<Self, S>,
         S: 'static,
     {
-        returning::insert_if_absent_returning::<Self, T, S>(conn, row).await
+        with_fresh_schema!(
+            conn,
+            returning::insert_if_absent_returning::<Self, T, S>(conn, row)
+        )
     }
 
     async fn get_or_insert<T, S>(
@@ -107,7 +128,7 @@ impl Dialect for Sqlite {
         T: UpsertModel<Self, S>,
         S: 'static,
     {
-        returning::get_or_insert::<Self, T, S>(conn, row).await
+        with_fresh_schema!(conn, returning::get_or_insert::<Self, T, S>(conn, row))
     }
 }
 
