@@ -12,6 +12,8 @@ mod harness;
 mod actions;
 mod conflict_target;
 mod do_nothing;
+mod errors;
+mod executors;
 mod get_or_insert;
 mod laws;
 mod names;
@@ -34,6 +36,8 @@ fn main() -> anyhow::Result<ExitCode> {
     actions::register(&mut registry);
     conflict_target::register(&mut registry);
     do_nothing::register(&mut registry);
+    errors::register(&mut registry);
+    executors::register(&mut registry);
     get_or_insert::register(&mut registry);
     laws::register(&mut registry);
     names::register(&mut registry);
