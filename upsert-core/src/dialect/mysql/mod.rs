@@ -18,6 +18,9 @@ mod schema;
 
 use nonce::{Nonce, Reply, Verdict};
 
+/// Not `BEGIN`, which opens a block of code in MariaDB's `sql_mode=ORACLE`.
+const BEGIN: &str = "START TRANSACTION";
+
 impl sealed::Sealed for MySql {}
 impl sealed::Sealed for MySqlConnection {}
 
@@ -55,7 +58,7 @@ impl Dialect for MySql {
         if conn.is_in_transaction() {
             return upsert_and_read::<T, S>(conn, row).await;
         }
-        let mut tx = conn.begin().await.map_err(driver(T::MODEL))?;
+        let mut tx = conn.begin_with(BEGIN).await.map_err(driver(T::MODEL))?;
         let output = upsert_and_read::<T, S>(&mut tx, row).await?;
         tx.commit().await.map_err(driver(T::MODEL))?;
         Ok(output)
@@ -73,7 +76,7 @@ impl Dialect for MySql {
         if conn.is_in_transaction() {
             return upsert_and_tell::<T, S>(conn, row).await;
         }
-        let mut tx = conn.begin().await.map_err(driver(T::MODEL))?;
+        let mut tx = conn.begin_with(BEGIN).await.map_err(driver(T::MODEL))?;
         let upserted = upsert_and_tell::<T, S>(&mut tx, row).await?;
         tx.commit().await.map_err(driver(T::MODEL))?;
         Ok(upserted)
@@ -118,7 +121,7 @@ impl Dialect for MySql {
         let upserted = if conn.is_in_transaction() {
             insert_and_tell::<T, S>(conn, row).await?
         } else {
-            let mut tx = conn.begin().await.map_err(driver(T::MODEL))?;
+            let mut tx = conn.begin_with(BEGIN).await.map_err(driver(T::MODEL))?;
             let upserted = insert_and_tell::<T, S>(&mut tx, row).await?;
             tx.commit().await.map_err(driver(T::MODEL))?;
             upserted
@@ -146,7 +149,7 @@ impl Dialect for MySql {
         if conn.is_in_transaction() {
             return insert_and_tell::<T, S>(conn, row).await;
         }
-        let mut tx = conn.begin().await.map_err(driver(T::MODEL))?;
+        let mut tx = conn.begin_with(BEGIN).await.map_err(driver(T::MODEL))?;
         let upserted = insert_and_tell::<T, S>(&mut tx, row).await?;
         tx.commit().await.map_err(driver(T::MODEL))?;
         Ok(upserted)
