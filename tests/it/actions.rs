@@ -34,6 +34,14 @@ struct Old {
     n: Option<i64>,
 }
 
+/// The number is the key, and given.
+#[derive(Debug, Upsert)]
+#[upsert(table = "numbers", conflict = "id")]
+struct ByNumber {
+    id: i64,
+    n: i64,
+}
+
 fn word(word: &str, n: i64) -> Word {
     Word {
         word: word.to_owned(),
@@ -127,6 +135,19 @@ dialect_tests! {
         Ok(())
     }
 
+    /// The reply to an update has the row's number in it, the reply to an insert too.
+    async fn of_a_number_that_is_given(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "numbers" ("id" {id}, "n" BIGINT NOT NULL)"#)
+            .await?;
+        let mut conn = db.pool.acquire().await?;
+        let number = |id: &str, n| ByNumber {
+            id: id.len() as i64 * 100 + i64::from(id.as_bytes()[0]),
+            n,
+        };
+        all_outcomes!(number, conn);
+        Ok(())
+    }
+
     async fn inside_a_transaction(db: Db) -> Result<()> {
         db.run(WORDS).await?;
         let mut tx = db.pool.begin().await?;
@@ -146,6 +167,28 @@ dialect_tests! {
             let mut conn = db.pool.acquire().await?;
             all_outcomes!(word, conn);
             db.run("DROP TABLE words; DROP TABLE log").await?;
+        }
+        Ok(())
+    }
+
+    #[on(mysql)]
+    async fn with_update_triggers_and_numbers_that_are_given(db: Db) -> Result<()> {
+        for trigger in TRIGGERS {
+            let trigger = trigger
+                .replace("words", "numbers")
+                .replace("NEW.word", "NEW.id");
+            db.run("CREATE TABLE log (id BIGINT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(191))")
+                .await?;
+            db.run(r#"CREATE TABLE "numbers" ("id" {id}, "n" BIGINT NOT NULL)"#)
+                .await?;
+            db.run(&trigger).await?;
+            let mut conn = db.pool.acquire().await?;
+            let number = |id: &str, n| ByNumber {
+                id: id.len() as i64 * 100 + i64::from(id.as_bytes()[0]),
+                n,
+            };
+            all_outcomes!(number, conn);
+            db.run("DROP TABLE numbers; DROP TABLE log").await?;
         }
         Ok(())
     }

@@ -10,10 +10,16 @@
 mod harness;
 
 mod actions;
+mod concurrency;
 mod conflict_target;
+mod dialect;
 mod do_nothing;
+mod dropped;
+mod errors;
+mod executors;
 mod get_or_insert;
 mod laws;
+mod model_in_rust;
 mod names;
 mod returning;
 mod rules;
@@ -32,10 +38,16 @@ fn main() -> anyhow::Result<ExitCode> {
     let servers = runtime.block_on(harness::find())?;
     let mut registry = Registry::new(runtime.handle().clone(), servers);
     actions::register(&mut registry);
+    concurrency::register(&mut registry);
     conflict_target::register(&mut registry);
+    dialect::register(&mut registry);
     do_nothing::register(&mut registry);
+    dropped::register(&mut registry);
+    errors::register(&mut registry);
+    executors::register(&mut registry);
     get_or_insert::register(&mut registry);
     laws::register(&mut registry);
+    model_in_rust::register(&mut registry);
     names::register(&mut registry);
     returning::register(&mut registry);
     rules::register(&mut registry);

@@ -25,9 +25,7 @@ use crate::model::Model;
 ///     }
 /// }
 /// ```
-#[derive(thiserror::Error)]
-#[error("upsert into `{}` on conflict (`{}`): {}", .0.model.table, .0.model.target, .0.detail)]
-pub struct Error(#[source] Box<Failure>);
+pub struct Error(Box<Failure>);
 
 /// What an [`Error`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,9 +72,14 @@ struct Failure {
     source: Option<sqlx::Error>,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.detail)
+        let Failure { model, detail, .. } = &*self.0;
+        let (table, target) = (model.table, model.target);
+        write!(
+            f,
+            "upsert into `{table}` on conflict (`{target}`): {detail}"
+        )
     }
 }
 
@@ -217,9 +220,9 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Failure {
+impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        self.0.source.as_ref().map(|source| source as _)
     }
 }
 

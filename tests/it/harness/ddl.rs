@@ -3,7 +3,9 @@
 use super::server::Key;
 
 /// The words that stand for a type, on PostgreSQL, SQLite, and MySQL or MariaDB.
-const WORDS: [(&str, [&str; 3]); 10] = [
+const WORDS: [(&str, [&str; 3]); 11] = [
+    // What a sum is cast to, to be an i64.
+    ("{sum}", ["BIGINT", "INTEGER", "SIGNED"]),
     (
         "{id}",
         [

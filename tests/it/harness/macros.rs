@@ -3,7 +3,7 @@
 /// Makes each body a test in every dialect: a submodule for each, in which `DB` is sqlx's type.
 ///
 /// `#[on(postgres, sqlite)]` keeps a body to the dialects that have the fact it needs. What runs on `mysql` runs on MySQL and
-/// on MariaDB. The tests are those that the module's `register` adds.
+/// on MariaDB, what runs on `mariadb` on MariaDB alone. The tests are those that the module's `register` adds.
 macro_rules! dialect_tests {
     ($($tests:tt)+) => {
         $crate::harness::dialect_module! { postgres sqlx::Postgres { $($tests)+ } }
@@ -40,7 +40,7 @@ macro_rules! dialect_module {
             #[allow(unused_variables)]
             pub(super) fn register(registry: &mut $crate::harness::Registry) {
                 $($crate::harness::only! { $dialect [$($($on)+)?]
-                    registry.add::<DB, _>(module_path!(), stringify!($name), $name);
+                    registry.add::<DB, _>(module_path!(), stringify!($name), &[$($(stringify!($on)),+)?], $name);
                 })+
             }
         }
@@ -53,6 +53,7 @@ macro_rules! only {
     (postgres [postgres $($other:ident)*] $($kept:tt)*) => { $($kept)* };
     (sqlite [sqlite $($other:ident)*] $($kept:tt)*) => { $($kept)* };
     (mysql [mysql $($other:ident)*] $($kept:tt)*) => { $($kept)* };
+    (mysql [mariadb $($other:ident)*] $($kept:tt)*) => { $($kept)* };
     ($dialect:ident [$first:ident] $($kept:tt)*) => {};
     ($dialect:ident [$first:ident $($other:ident)+] $($kept:tt)*) => {
         $crate::harness::only! { $dialect [$($other)+] $($kept)* }

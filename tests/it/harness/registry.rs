@@ -46,8 +46,9 @@ impl Registry {
         }
     }
 
-    /// Adds a test for each server that speaks `DB`. The future is spawned, so it has to be `Send`.
-    pub fn add<DB, F>(&mut self, module: &str, name: &str, body: fn(Db<DB>) -> F)
+    /// Adds a test for each server that speaks `DB`, and is in the list if there is one. The future is spawned, so it has to
+    /// be `Send`.
+    pub fn add<DB, F>(&mut self, module: &str, name: &str, on: &[&str], body: fn(Db<DB>) -> F)
     where
         DB: Room,
         F: Future<Output = Result<()>> + Send + 'static,
@@ -57,7 +58,11 @@ impl Registry {
         let module = module
             .rsplit_once("::")
             .map_or(module, |(module, _)| module);
-        let serves = |score: &&Arc<Score>| DB::SERVERS.contains(&score.server.key);
+        let serves = |score: &&Arc<Score>| {
+            let key = score.server.key;
+            DB::SERVERS.contains(&key)
+                && (on.is_empty() || key.words().any(|word| on.contains(&word)))
+        };
         for score in self.scores.iter().filter(serves).cloned() {
             let kind = score.server.key.word();
             let runtime = self.runtime.clone();

@@ -43,6 +43,12 @@ impl Key {
         }
     }
 
+    /// The words in a test's list that mean this database.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        let dialect = (self == Self::MariaDb).then_some("mysql");
+        std::iter::once(self.word()).chain(dialect)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",

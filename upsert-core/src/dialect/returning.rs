@@ -187,22 +187,22 @@ where
     Err(Error::row_vanished(T::MODEL))
 }
 
-/// The methods of [`Dialect`] that are just the functions above.
+/// The methods of [`Dialect`] that are the functions above, each run by a macro of the room.
 macro_rules! returning_calls {
-    () => {
-        returning_calls!(upsert -> T::Output);
-        returning_calls!(execute_upsert -> u64);
-        returning_calls!(insert_if_absent -> bool);
-        returning_calls!(insert_if_absent_returning -> Option<T::Output>);
-        returning_calls!(get_or_insert -> Upserted<T::Output>);
+    ($run:ident) => {
+        returning_calls!($run, upsert -> T::Output);
+        returning_calls!($run, execute_upsert -> u64);
+        returning_calls!($run, insert_if_absent -> bool);
+        returning_calls!($run, insert_if_absent_returning -> Option<T::Output>);
+        returning_calls!($run, get_or_insert -> Upserted<T::Output>);
     };
-    ($call:ident -> $output:ty) => {
+    ($run:ident, $call:ident -> $output:ty) => {
         async fn $call<T, S>(conn: &mut Self::Connection, row: &T) -> Result<$output, Error>
         where
             T: UpsertModel<Self, S>,
             S: 'static,
         {
-            returning::$call::<Self, T, S>(conn, row).await
+            $run!(conn, returning::$call::<Self, T, S>(conn, row))
         }
     };
 }

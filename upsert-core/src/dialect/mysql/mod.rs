@@ -18,6 +18,9 @@ mod schema;
 
 use nonce::{Nonce, Reply, Verdict};
 
+/// Not `BEGIN`, which opens a block of code in MariaDB's `sql_mode=ORACLE`.
+const BEGIN: &str = "START TRANSACTION";
+
 /// Runs a call inside the transaction that the caller has open, or in one of its own.
 macro_rules! in_transaction {
     ($conn:ident, $row:ident, $call:expr) => {
@@ -25,7 +28,7 @@ macro_rules! in_transaction {
             if $conn.is_in_transaction() {
                 return $call($conn, $row).await;
             }
-            let mut tx = $conn.begin().await.map_err(driver(T::MODEL))?;
+            let mut tx = $conn.begin_with(BEGIN).await.map_err(driver(T::MODEL))?;
             let output = $call(&mut tx, $row).await?;
             tx.commit().await.map_err(driver(T::MODEL))?;
             Ok(output)

@@ -17,6 +17,13 @@ mod error;
 /// The first version with `old` and `new` in RETURNING.
 const RETURNING_OLD: u32 = 180_000;
 
+/// Runs a call as it is: PostgreSQL sees at once what other sessions did to the schema.
+macro_rules! once {
+    ($conn:ident, $call:expr) => {
+        $call.await
+    };
+}
+
 impl sealed::Sealed for Postgres {}
 impl sealed::Sealed for PgConnection {}
 
@@ -48,7 +55,7 @@ impl Dialect for Postgres {
     }
 
     dialect_values!();
-    returning_calls!();
+    returning_calls!(once);
 
     async fn upsert_with_action<T, S>(
         conn: &mut PgConnection,

@@ -14,6 +14,24 @@ use crate::value::Json;
 
 mod error;
 
+/// Runs a call, and once more with a schema read anew where it found no index.
+///
+/// Another connection may have made the index since this one read the schema. SQLite looks again when a table or a column is
+/// missing, but not when ON CONFLICT matches no index; it does whenever a statement runs.
+macro_rules! with_fresh_schema {
+    ($conn:ident, $call:expr) => {
+        match $call.await {
+            Err(error) if error.kind() == ErrorKind::MissingUniqueIndex => {
+                Executor::execute(&mut *$conn, "SELECT 1 FROM sqlite_schema LIMIT 0")
+                    .await
+                    .map_err(|source| Error::from_driver::<Self>(T::MODEL, source))?;
+                $call.await
+            }
+            outcome => outcome,
+        }
+    };
+}
+
 impl sealed::Sealed for Sqlite {}
 impl sealed::Sealed for SqliteConnection {}
 
@@ -43,7 +61,7 @@ impl Dialect for Sqlite {
     }
 
     dialect_values!();
-    returning_calls!();
+    returning_calls!(with_fresh_schema);
 
     /// The insert alone tells whether the row is new. With a write lock held from the start, nobody comes in between it and
     /// the update.
@@ -56,11 +74,11 @@ impl Dialect for Sqlite {
         S: 'static,
     {
         if conn.is_in_transaction() {
-            return insert_or_update::<T, S>(conn, row).await;
+            return with_fresh_schema!(conn, insert_or_update::<T, S>(conn, row));
         }
         let driver = |source| Error::from_driver::<Self>(T::MODEL, source);
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(driver)?;
-        let upserted = insert_or_update::<T, S>(&mut tx, row).await?;
+        let upserted = with_fresh_schema!(tx, insert_or_update::<T, S>(&mut tx, row))?;
         tx.commit().await.map_err(driver)?;
         Ok(upserted)
     }

@@ -1,0 +1,242 @@
+//! A future that is dropped midway leaves no transaction open, and the row wholly there or not at all.
+
+use anyhow::Result;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+use std::time::Duration;
+use upsert::Upsert;
+
+use crate::harness::dialect_tests;
+
+const TAGS: &str = r#"
+    CREATE TABLE "tags" ("name" {text} PRIMARY KEY, "count" BIGINT NOT NULL, "color" {text} NOT NULL);
+    CREATE TABLE "witness" ("n" BIGINT NOT NULL)
+"#;
+
+#[derive(Debug, Clone, PartialEq, Upsert, sqlx::FromRow)]
+#[upsert(conflict = "name", accumulate = "count", insert_only = "color")]
+struct Tag {
+    name: String,
+    count: i64,
+    color: String,
+}
+
+/// Polls the future whenever it can go on, and drops it when it has said "not yet" for the nth time. `None` if it got that far.
+async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = Box::pin(future);
+    let mut pending = 0;
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => {
+            pending += 1;
+            if pending == polls {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
+/// Drops the call after the first poll that does not finish it, after the second, and so on until it finishes; for a row that
+/// is new and for one that is there; with the request just sent, and with its answer arrived but not read. The pool has one
+/// connection, so whoever comes next gets the one that was left behind.
+macro_rules! drop_everywhere {
+    ($db:ident, adds $added:literal, |$row:ident, $pool:ident| $call:expr) => {{
+        $db.run(TAGS).await?;
+        let $pool = $db.pool_of(1);
+        let mut n = 0_i64;
+        for (there, pause) in [(false, 0), (true, 0), (false, 3), (true, 3)] {
+            for polls in 1.. {
+                n += 1;
+                let $row = Tag {
+                    name: format!("tag {n}"),
+                    count: 1,
+                    color: "red".to_owned(),
+                };
+                if there {
+                    let stored = Tag {
+                        count: 10,
+                        color: "blue".to_owned(),
+                        ..$row.clone()
+                    };
+                    stored.upsert(&$db.pool).execute().await?;
+                }
+                let outcome = drop_after(polls, async { $call }).await;
+                if outcome.is_none() {
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                let place = format!("dropped at poll {polls}, there: {there}, pause: {pause}");
+
+                // Written through the same pool, it is there for everybody at once.
+                let witness = format!("INSERT INTO witness VALUES ({n})");
+                sqlx::query(sqlx::AssertSqlSafe(witness))
+                    .execute(&$pool)
+                    .await?;
+                let seen: i64 = $db
+                    .one(&format!("SELECT COUNT(*) FROM witness WHERE n = {n}"))
+                    .await?;
+                assert_eq!(seen, 1, "{place}: a transaction was left open");
+
+                let stored: Vec<Tag> = $db
+                    .all(&format!("SELECT * FROM tags WHERE name = '{}'", $row.name))
+                    .await?;
+                let (before, color) = if there { (10, "blue") } else { (0, "red") };
+                let count = match &stored[..] {
+                    [] => 0,
+                    [tag] => {
+                        assert_eq!(tag.color, color, "{place}");
+                        tag.count
+                    }
+                    more => panic!("{place}: {more:?}"),
+                };
+                let added = if there { $added } else { 1 };
+                assert!(
+                    count == before || count == before + added,
+                    "{place}: {stored:?}"
+                );
+                if let Some(outcome) = &outcome {
+                    assert!(outcome.is_ok(), "{place}: {outcome:?}");
+                    assert_eq!(count, before + added, "{place}: the call has finished");
+                }
+
+                let again = $row.upsert(&$pool).await?;
+                assert_eq!(again.count, count + 1, "{place}");
+                if outcome.is_some() {
+                    break;
+                }
+            }
+        }
+        // Every call waits for the database at least once, so something was dropped each time.
+        assert!(n > 4, "no call was dropped");
+    }};
+}
+
+dialect_tests! {
+    async fn upsert(db: Db) -> Result<()> {
+        drop_everywhere!(db, adds 1, |row, pool| row.upsert(&pool).await);
+        Ok(())
+    }
+
+    async fn with_action(db: Db) -> Result<()> {
+        drop_everywhere!(db, adds 1, |row, pool| row.upsert(&pool).with_action().await);
+        Ok(())
+    }
+
+    async fn execute(db: Db) -> Result<()> {
+        drop_everywhere!(db, adds 1, |row, pool| row.upsert(&pool).execute().await);
+        Ok(())
+    }
+
+    async fn insert_if_absent(db: Db) -> Result<()> {
+        drop_everywhere!(db, adds 0, |row, pool| row.insert_if_absent(&pool).await);
+        Ok(())
+    }
+
+    async fn insert_if_absent_returning(db: Db) -> Result<()> {
+        drop_everywhere!(db, adds 0, |row, pool| row.insert_if_absent(&pool).returning().await);
+        Ok(())
+    }
+
+    async fn get_or_insert(db: Db) -> Result<()> {
+        drop_everywhere!(db, adds 0, |row, pool| row.get_or_insert(&pool).await);
+        Ok(())
+    }
+
+    /// The connection belongs to the caller, who gives it back to the pool.
+    async fn on_a_connection_of_a_pool(db: Db) -> Result<()> {
+        drop_everywhere!(db, adds 1, |row, pool| {
+            let mut conn = pool.acquire().await.expect("a connection");
+            row.upsert(&mut conn).with_action().await
+        });
+        Ok(())
+    }
+
+    /// The transaction belongs to the caller, who takes it back. (On MySQL and MariaDB sqlx itself waits for ever then: it asks
+    /// again before it has read the answer to what was dropped.)
+    #[on(postgres, sqlite)]
+    async fn in_a_transaction_of_the_callers(db: Db) -> Result<()> {
+        db.run(TAGS).await?;
+        let pool = db.pool_of(1);
+        for polls in 1.. {
+            let row = Tag {
+                name: format!("tag {polls}"),
+                count: 1,
+                color: "red".to_owned(),
+            };
+            let mut tx = pool.begin().await?;
+            row.upsert(&mut tx).execute().await?;
+            let outcome =
+                drop_after(polls, async { row.upsert(&mut tx).with_action().await }).await;
+            tx.rollback().await?;
+            assert_eq!(db.count("tags").await?, 0, "dropped at poll {polls}");
+            row.upsert(&pool).await?;
+            assert_eq!(db.count("tags").await?, 1, "dropped at poll {polls}");
+            db.run(r#"DELETE FROM "tags""#).await?;
+            if outcome.is_some() {
+                assert!(polls > 1, "no call was dropped");
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, when the transaction is not taken back in so many words.
+    #[on(postgres, sqlite)]
+    async fn together_with_a_transaction_of_the_callers(db: Db) -> Result<()> {
+        db.run(TAGS).await?;
+        let pool = db.pool_of(1);
+        for polls in 1.. {
+            let row = Tag {
+                name: format!("tag {polls}"),
+                count: 1,
+                color: "red".to_owned(),
+            };
+            let mut tx = pool.begin().await?;
+            let outcome =
+                drop_after(polls, async { row.upsert(&mut tx).with_action().await }).await;
+            drop(tx);
+            row.upsert(&pool).await?;
+            assert_eq!(db.count("tags").await?, 1, "dropped at poll {polls}");
+            db.run(r#"DELETE FROM "tags""#).await?;
+            if outcome.is_some() {
+                assert!(polls > 1, "no call was dropped");
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection that stands alone, and is used again at once. (On MySQL and MariaDB it may be left inside a transaction, and
+    /// has to be closed; a connection of a pool is, by us.)
+    #[on(postgres, sqlite)]
+    async fn on_a_connection_alone(db: Db) -> Result<()> {
+        db.run(TAGS).await?;
+        let mut conn = db.connect().await?;
+        for polls in 1.. {
+            let row = Tag {
+                name: format!("tag {polls}"),
+                count: 1,
+                color: "red".to_owned(),
+            };
+            let outcome =
+                drop_after(polls, async { row.upsert(&mut conn).with_action().await }).await;
+            let witness = format!("INSERT INTO witness VALUES ({polls})");
+            sqlx::query(sqlx::AssertSqlSafe(witness))
+                .execute(&mut conn)
+                .await?;
+            assert_eq!(
+                db.count("witness").await?,
+                polls as i64,
+                "dropped at poll {polls}: a transaction was left open"
+            );
+            row.upsert(&mut conn).await?;
+            if outcome.is_some() {
+                assert!(polls > 1, "no call was dropped");
+                break;
+            }
+        }
+        Ok(())
+    }
+}
