@@ -187,15 +187,22 @@ fn select_deleted<S: Spelling>(spelling: &S, model: &Model) -> String {
     )
 }
 
-/// `users_email_key`
+/// `users_email_upsert`: not a name that a database gives by itself, since the table may have such an index of another kind.
 fn index_name(model: &Model) -> String {
-    let columns = model.target.occurrences();
-    let mut names: Vec<_> = columns
-        .iter()
-        .map(|&column| model.columns[column].name.as_str())
+    /// MySQL refuses longer names, and PostgreSQL cuts them off.
+    const LONGEST: usize = 63;
+    let mut columns: Vec<_> = model
+        .target
+        .occurrences()
+        .into_iter()
+        .map(|column| model.columns[column].name.as_str())
         .collect();
-    names.dedup();
-    format!("{}_{}_key", model.table.name, names.join("_"))
+    columns.dedup();
+    let mut stem = format!("{}_{}", model.table.name, columns.join("_"));
+    while stem.len() + "_upsert".len() > LONGEST {
+        stem.pop();
+    }
+    stem + "_upsert"
 }
 
 fn join(parts: impl Iterator<Item = String>) -> String {
