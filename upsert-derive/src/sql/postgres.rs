@@ -78,6 +78,11 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
     let nothing = format!("{insert} DO NOTHING");
     let columns = returned::<Postgres>(model, stored);
     let key = quote::<Postgres>(&model.columns[model.target[0]].name);
+    // A table of that name cannot share it.
+    let old = match model.table.name.as_str() {
+        "upsert_old" => quote::<Postgres>("upsert_older"),
+        _ => quote::<Postgres>("upsert_old"),
+    };
     vec![
         ("upsert_returning", format!("{upsert} RETURNING {columns}")),
         (
@@ -89,9 +94,7 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
         ),
         (
             "upsert_with_action_18",
-            format!(
-                "{upsert} RETURNING WITH (OLD AS \"upsert_old\") {columns}, \"upsert_old\".{key} IS NULL"
-            ),
+            format!("{upsert} RETURNING WITH (OLD AS {old}) {columns}, {old}.{key} IS NULL"),
         ),
         (
             "insert_if_absent_returning",
