@@ -41,8 +41,8 @@ pub(super) fn output_value(model: &Model) -> TokenStream {
             quote!(::core::result::Result::Ok(Self { #(#fields),* }))
         }
         Output::Scalar(column) => {
-            let value = read(&model.columns[*column], 0);
-            quote!(::core::result::Result::Ok(#value))
+            // Alone it is the whole outcome; `Ok(…?)` would be a lint in the user's code.
+            try_read(&model.columns[*column], 0)
         }
         Output::Tuple(columns) => {
             let values = columns.iter().enumerate();
@@ -57,14 +57,20 @@ pub(super) fn output_value(model: &Model) -> TokenStream {
 
 /// One column's value from the place it has in the list.
 fn read(column: &Column, place: usize) -> TokenStream {
+    let outcome = try_read(column, place);
+    quote!(#outcome?)
+}
+
+/// The same as a `Result`.
+fn try_read(column: &Column, place: usize) -> TokenStream {
     let ty = column.ty;
     if !column.json {
-        return quote!(<__DB as __upsert::Dialect>::get::<#ty>(__row, #place)?);
+        return quote!(<__DB as __upsert::Dialect>::get::<#ty>(__row, #place));
     }
     match types::option_inner(ty) {
-        Some(inner) => quote!(<__DB as __upsert::Dialect>::get_json::<#inner>(__row, #place)?),
+        Some(inner) => quote!(<__DB as __upsert::Dialect>::get_json::<#inner>(__row, #place)),
         None => quote! {
-            __upsert::not_null(<__DB as __upsert::Dialect>::get_json::<#ty>(__row, #place)?, #place)?
+            __upsert::not_null(<__DB as __upsert::Dialect>::get_json::<#ty>(__row, #place)?, #place)
         },
     }
 }
