@@ -21,6 +21,17 @@ struct Tag {
     color: String,
 }
 
+fn tag(name: &str) -> Tag {
+    Tag {
+        name: name.to_owned(),
+        count: 1,
+        color: "red".to_owned(),
+    }
+}
+
+/// Where calls are dropped that are not dropped everywhere.
+const POLLS: [usize; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8];
+
 /// Polls the future whenever it can go on, and drops it when it has said "not yet" for the nth time. `None` if it got that far.
 async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = Box::pin(future);
@@ -46,15 +57,11 @@ macro_rules! drop_everywhere {
     ($db:ident, adds $added:literal, |$row:ident, $pool:ident| $call:expr) => {{
         $db.run(TAGS).await?;
         let $pool = $db.pool_of(1);
-        let mut n = 0_i64;
+        let (mut n, mut dropped) = (0_i64, 0);
         for (there, pause) in [(false, 0), (true, 0), (false, 3), (true, 3)] {
             for polls in 1.. {
                 n += 1;
-                let $row = Tag {
-                    name: format!("tag {n}"),
-                    count: 1,
-                    color: "red".to_owned(),
-                };
+                let $row = tag(&format!("tag {n}"));
                 if there {
                     let stored = Tag {
                         count: 10,
@@ -65,6 +72,7 @@ macro_rules! drop_everywhere {
                 }
                 let outcome = drop_after(polls, async { $call }).await;
                 if outcome.is_none() {
+                    dropped += 1;
                     tokio::time::sleep(Duration::from_millis(pause)).await;
                 }
                 let place = format!("dropped at poll {polls}, there: {there}, pause: {pause}");
@@ -101,15 +109,16 @@ macro_rules! drop_everywhere {
                     assert_eq!(count, before + added, "{place}: the call has finished");
                 }
 
-                let again = $row.upsert(&$pool).await?;
-                assert_eq!(again.count, count + 1, "{place}");
+                // A commit that was on its way may have come only now.
+                let again = $row.upsert(&$pool).await?.count;
+                let late = before + added + 1;
+                assert!(again == count + 1 || again == late, "{place}: {again}");
                 if outcome.is_some() {
                     break;
                 }
             }
         }
-        // Every call waits for the database at least once, so something was dropped each time.
-        assert!(n > 4, "no call was dropped");
+        assert!(dropped > 0, "no call was dropped");
     }};
 }
 
@@ -159,26 +168,21 @@ dialect_tests! {
     async fn in_a_transaction_of_the_callers(db: Db) -> Result<()> {
         db.run(TAGS).await?;
         let pool = db.pool_of(1);
-        for polls in 1.. {
-            let row = Tag {
-                name: format!("tag {polls}"),
-                count: 1,
-                color: "red".to_owned(),
-            };
+        let mut dropped = 0;
+        for polls in POLLS {
+            let row = tag("in a transaction");
             let mut tx = pool.begin().await?;
             row.upsert(&mut tx).execute().await?;
             let outcome =
                 drop_after(polls, async { row.upsert(&mut tx).with_action().await }).await;
+            dropped += usize::from(outcome.is_none());
             tx.rollback().await?;
             assert_eq!(db.count("tags").await?, 0, "dropped at poll {polls}");
             row.upsert(&pool).await?;
             assert_eq!(db.count("tags").await?, 1, "dropped at poll {polls}");
             db.run(r#"DELETE FROM "tags""#).await?;
-            if outcome.is_some() {
-                assert!(polls > 1, "no call was dropped");
-                break;
-            }
         }
+        assert!(dropped > 0, "no call was dropped");
         Ok(())
     }
 
@@ -187,24 +191,19 @@ dialect_tests! {
     async fn together_with_a_transaction_of_the_callers(db: Db) -> Result<()> {
         db.run(TAGS).await?;
         let pool = db.pool_of(1);
-        for polls in 1.. {
-            let row = Tag {
-                name: format!("tag {polls}"),
-                count: 1,
-                color: "red".to_owned(),
-            };
+        let mut dropped = 0;
+        for polls in POLLS {
+            let row = tag("in a transaction");
             let mut tx = pool.begin().await?;
             let outcome =
                 drop_after(polls, async { row.upsert(&mut tx).with_action().await }).await;
+            dropped += usize::from(outcome.is_none());
             drop(tx);
             row.upsert(&pool).await?;
             assert_eq!(db.count("tags").await?, 1, "dropped at poll {polls}");
             db.run(r#"DELETE FROM "tags""#).await?;
-            if outcome.is_some() {
-                assert!(polls > 1, "no call was dropped");
-                break;
-            }
         }
+        assert!(dropped > 0, "no call was dropped");
         Ok(())
     }
 
@@ -214,29 +213,24 @@ dialect_tests! {
     async fn on_a_connection_alone(db: Db) -> Result<()> {
         db.run(TAGS).await?;
         let mut conn = db.connect().await?;
-        for polls in 1.. {
-            let row = Tag {
-                name: format!("tag {polls}"),
-                count: 1,
-                color: "red".to_owned(),
-            };
+        let mut dropped = 0;
+        for (number, polls) in (1..).zip(POLLS) {
+            let row = tag("alone");
             let outcome =
                 drop_after(polls, async { row.upsert(&mut conn).with_action().await }).await;
-            let witness = format!("INSERT INTO witness VALUES ({polls})");
+            dropped += usize::from(outcome.is_none());
+            let witness = format!("INSERT INTO witness VALUES ({number})");
             sqlx::query(sqlx::AssertSqlSafe(witness))
                 .execute(&mut conn)
                 .await?;
             assert_eq!(
                 db.count("witness").await?,
-                polls as i64,
+                number,
                 "dropped at poll {polls}: a transaction was left open"
             );
             row.upsert(&mut conn).await?;
-            if outcome.is_some() {
-                assert!(polls > 1, "no call was dropped");
-                break;
-            }
         }
+        assert!(dropped > 0, "no call was dropped");
         Ok(())
     }
 }

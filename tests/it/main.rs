@@ -32,12 +32,20 @@ use harness::Registry;
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
     let mut arguments = Arguments::from_args();
     // Tests wait for servers more than they compute.
     arguments.test_threads.get_or_insert(8);
     let runtime = tokio::runtime::Runtime::new()?;
     let servers = runtime.block_on(harness::find())?;
+    anyhow::ensure!(!servers.is_empty(), "no database is left to test on");
     let mut registry = Registry::new(runtime.handle().clone(), servers);
     actions::register(&mut registry);
     concurrency::register(&mut registry);

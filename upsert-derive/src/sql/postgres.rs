@@ -124,6 +124,11 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
     let upsert = format!("{insert} {}", on_conflict::do_update(&dialect, model));
     let nothing = format!("{insert} DO NOTHING");
     let columns = returned::<Postgres>(model, dialect.stored);
+    // A table of that name cannot share it.
+    let old = match dialect.stored {
+        "upsert_old" => quote::<Postgres>("upsert_older"),
+        _ => quote::<Postgres>("upsert_old"),
+    };
     vec![
         ("upsert_returning", format!("{upsert} RETURNING {columns}")),
         (
@@ -136,7 +141,7 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
         (
             "upsert_with_action_18",
             format!(
-                "{upsert} RETURNING WITH (OLD AS \"upsert_old\") {columns}, \"upsert_old\".{} IS NULL",
+                "{upsert} RETURNING WITH (OLD AS {old}) {columns}, {old}.{} IS NULL",
                 never_null(model)
             ),
         ),
