@@ -7,6 +7,8 @@ mod postgres;
 mod spelling;
 mod sqlite;
 #[cfg(test)]
+mod meaning;
+#[cfg(test)]
 mod tests;
 mod writer;
 
