@@ -41,7 +41,7 @@ pub enum ErrorKind {
     ForeignKeyViolation,
     /// A check constraint refuses the row.
     CheckViolation,
-    /// A number does not fit its column, as when a sum overflows, or is divided by zero.
+    /// A number does not fit its column, as when a sum overflows, or was divided by zero.
     OutOfRange,
     /// The database ended a deadlock at this call's expense. Another try may succeed.
     Deadlock,

@@ -484,6 +484,30 @@ pub(crate) fn cycles(
     );
 }
 
+/// Words of a default upsert that a struct with named ones alone does not have would be passed over in silence.
+pub(crate) fn without_main(fields: &[parse::Field], main: &Options, faults: &mut Faults) {
+    let rules = fields.iter().flat_map(|field| &field.rules);
+    for rule in rules {
+        faults.at(
+            rule.span(),
+            format!(
+                "`{0}` on a field is a rule of the default upsert, and this struct has named ones alone; put it into the attributes that mean it: `#[upsert(name = …, {1})]`",
+                rule.name(),
+                match rule {
+                    Rule::Word(word, _) => format!("{} = \"…\"", word.name()),
+                    Rule::Update(..) => "set(… = …)".to_owned(),
+                }
+            ),
+        );
+    }
+    if let Some(span) = main.first() {
+        faults.at(
+            span,
+            "this belongs to the default upsert, which lacks its conflict target: add `conflict = \"…\"` here, or put it into the attributes of the named upserts",
+        );
+    }
+}
+
 /// The methods of `Upsert`, which a named upsert would hide or be hidden by.
 const METHODS: [&str; 11] = [
     "upsert",

@@ -117,6 +117,9 @@ pub(crate) fn resolve<'a>(input: &'a parse::Input<'a>, faults: &mut Faults) -> V
     let container = &input.container;
     let marked = input.fields.iter().any(|field| field.conflict.is_some());
     let has_main = container.named.is_empty() || marked || container.main.conflict.is_some();
+    if !has_main {
+        check::without_main(&input.fields, &container.main, faults);
+    }
     let main = has_main.then_some(&container.main);
     // A word that could not be read may be the target that is missing.
     let all_read = faults.is_empty();

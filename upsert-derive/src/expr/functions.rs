@@ -86,6 +86,17 @@ impl Function {
         }
     }
 
+    /// Whether all that gives the result its kind is NULL.
+    pub(super) fn needs_a_value(self, values: &[Expr]) -> bool {
+        match self {
+            Self::NullIf | Self::Abs | Self::Round => values[0] == Expr::Null,
+            Self::Coalesce | Self::Greatest | Self::Least => {
+                values.iter().all(|value| *value == Expr::Null)
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn kind(self, values: &[Expr], kinds: &dyn Kinds) -> Kind {
         match self {
             Self::Coalesce | Self::Greatest | Self::Least => common(values, kinds),

@@ -111,6 +111,16 @@ impl Expr {
         Self::call(Function::IsNull, [value])
     }
 
+    /// Whether it is a number without columns.
+    fn is_literal(&self) -> bool {
+        match self {
+            Self::Integer(_) | Self::Float(_) => true,
+            Self::Negate(inner) => inner.is_literal(),
+            Self::Binary(_, left, right) => left.is_literal() && right.is_literal(),
+            _ => false,
+        }
+    }
+
     /// The expressions that this one is made of.
     pub(crate) fn parts(&self) -> Vec<&Self> {
         match self {
@@ -173,6 +183,14 @@ impl Expr {
         (asks && parts.iter().any(unordered)) || parts.iter().any(|part| part.orders(has_no_order))
     }
 
+    /// Whether some text literal in it is `like` that.
+    pub(crate) fn has_text(&self, like: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Text(text) => like(text),
+            _ => self.parts().into_iter().any(|part| part.has_text(like)),
+        }
+    }
+
     /// The raw pieces of SQL in it.
     pub(crate) fn raws<'a>(&'a self, found: &mut Vec<&'a Raw>) {
         match self {
@@ -197,10 +215,11 @@ impl Expr {
             | Self::And(..)
             | Self::Or(..) => Kind::Bool,
             Self::Negate(inner) => inner.kind(kinds),
-            Self::Binary(_, left, right) => wider(left.kind(kinds), right.kind(kinds)),
+            Self::Binary(_, left, right) => common([&**left, &**right], kinds),
             Self::If(parts) => common([&parts[1], &parts[2]], kinds),
             Self::Call(function, values) => function.kind(values, kinds),
             Self::Cast(_, to) => to.kind(),
+            Self::Now(Clock::Seconds) => Kind::Integer,
             Self::Now(clock) => Kind::Time(*clock),
         }
     }
@@ -212,13 +231,22 @@ pub(crate) trait Kinds {
     fn of_field(&self, field: usize) -> Kind;
 }
 
-/// The kind that values of one place in an expression have together; NULL goes with anything.
+/// The kind that values of one place in an expression have together. NULL goes with anything, and a literal with a fraction is
+/// a decimal beside a decimal.
 fn common<'a>(values: impl IntoIterator<Item = &'a Expr>, kinds: &dyn Kinds) -> Kind {
-    let values = values.into_iter().filter(|value| **value != Expr::Null);
-    values
-        .map(|value| value.kind(kinds))
-        .reduce(wider)
-        .unwrap_or(Kind::Unknown)
+    let (literals, others): (Vec<_>, Vec<_>) = values
+        .into_iter()
+        .filter(|value| **value != Expr::Null)
+        .partition(|value| value.is_literal());
+    let together = |values: Vec<&Expr>| {
+        let kinds = values.into_iter().map(|value| value.kind(kinds));
+        kinds.reduce(wider)
+    };
+    match (together(others), together(literals)) {
+        (Some(Kind::Decimal), Some(Kind::Float)) => Kind::Decimal,
+        (Some(one), Some(two)) => wider(one, two),
+        (one, two) => one.or(two).unwrap_or(Kind::Unknown),
+    }
 }
 
 /// The kind of an operation on two kinds.

@@ -4,6 +4,7 @@ use proc_macro2::Span;
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::visit::Visit;
 use syn::{BinOp, Block, Lit, LitStr, Member, Stmt, UnOp};
 
 use super::{CastTo, Comparison, Expr, Function, Kinds, Operator, Side, raw};
@@ -207,6 +208,10 @@ fn read_unary(unary: &syn::ExprUnary, scope: &Scope, faults: &mut Faults) -> Opt
     match unary.op {
         UnOp::Neg(_) => {
             let inner = read(&unary.expr, scope, faults)?;
+            if inner == Expr::Null {
+                faults.over(&unary.expr, NULL_IN_A_COMPUTATION);
+                return None;
+            }
             if !inner.kind(scope).is_number() {
                 faults.over(&unary.expr, "only a number can be negated");
                 return None;
@@ -248,19 +253,70 @@ fn read_logic(binary: &syn::ExprBinary, scope: &Scope, faults: &mut Faults) -> O
     })
 }
 
+const NULL_IN_A_COMPUTATION: &str =
+    "whatever is computed with NULL is NULL; write `null` for the whole, or `coalesce(…, 0)`";
+
+/// Reads values that are compared or put together. A `now()` among them takes the form of the others: where times are stored
+/// as text, only texts of one form compare.
+fn read_alike(values: &[&syn::Expr], scope: &Scope, faults: &mut Faults) -> Option<Vec<Expr>> {
+    if !values.iter().any(|value| mentions_now(value)) {
+        let values: Vec<_> = values
+            .iter()
+            .map(|value| read(value, scope, faults))
+            .collect();
+        return values.into_iter().collect();
+    }
+    let others = values.iter().filter(|value| !mentions_now(value));
+    let kinds: Vec<Kind> = others
+        .filter_map(|value| read(value, scope, &mut Faults::default()))
+        .filter(|value| *value != Expr::Null)
+        .map(|value| value.kind(scope))
+        .collect();
+    let time = kinds.iter().find(|kind| matches!(kind, Kind::Time(_)));
+    let clock = match time.or(kinds.first()) {
+        Some(kind) => kind.clock(),
+        None => scope.clock,
+    };
+    let with_clock = Scope { clock, ..*scope };
+    let values: Vec<_> = values
+        .iter()
+        .map(|value| {
+            let scope = if mentions_now(value) {
+                &with_clock
+            } else {
+                scope
+            };
+            read(value, scope, faults)
+        })
+        .collect();
+    values.into_iter().collect()
+}
+
+/// Whether the clock is read somewhere in it.
+fn mentions_now(expr: &syn::Expr) -> bool {
+    struct Calls(bool);
+
+    impl<'ast> Visit<'ast> for Calls {
+        fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+            let is_now = matches!(&*call.func, syn::Expr::Path(path) if path.path.is_ident("now"));
+            self.0 |= is_now;
+            syn::visit::visit_expr_call(self, call);
+        }
+    }
+
+    let mut calls = Calls(false);
+    calls.visit_expr(expr);
+    calls.0
+}
+
 fn read_comparison(
     comparison: Comparison,
     binary: &syn::ExprBinary,
     scope: &Scope,
     faults: &mut Faults,
 ) -> Option<Expr> {
-    let (left, right) = (
-        read(&binary.left, scope, faults),
-        read(&binary.right, scope, faults),
-    );
-    let mut sides = [left?, right?];
-    set_clocks(&mut sides, scope);
-    let [left, right] = sides;
+    let sides = read_alike(&[&binary.left, &binary.right], scope, faults);
+    let [left, right] = <[Expr; 2]>::try_from(sides?).ok()?;
     if left == Expr::Null || right == Expr::Null {
         faults.over(binary, "nothing compares with NULL; write `is_null(x)`, or `distinct(a, b)` for values that may both be NULL");
         return None;
@@ -276,36 +332,18 @@ fn read_comparison(
     Some(Expr::Compare(comparison, Box::new(left), Box::new(right)))
 }
 
-/// `now()` beside a column is written as that column's type is, so that the two compare: on SQLite times are text.
-fn set_clocks(values: &mut [Expr], scope: &Scope) {
-    let beside = values.iter().filter(|value| !matches!(value, Expr::Now(_)));
-    let clock = beside
-        .map(|value| value.kind(scope))
-        .find_map(|kind| match kind {
-            Kind::Unknown => None,
-            kind => kind.clock(),
-        });
-    for value in values {
-        if let (Expr::Now(now), Some(clock)) = (value, clock) {
-            *now = clock;
-        }
+/// Whether two kinds can stand in one place: equal, both numbers, or not known to be otherwise. A time may be given as a text.
+pub(crate) fn alike(one: Kind, two: Kind) -> bool {
+    match (one, two) {
+        (Kind::Unknown | Kind::Bytes, _) | (_, Kind::Unknown | Kind::Bytes) => true,
+        (Kind::Time(_), Kind::Text) | (Kind::Text, Kind::Time(_)) => true,
+        _ => one == two || (one.is_number() && two.is_number()),
     }
 }
 
-/// Whether two kinds can stand in one place: equal, both numbers, or not known to be otherwise.
-pub(crate) fn alike(one: Kind, two: Kind) -> bool {
-    let judged = |kind| {
-        matches!(kind, Kind::Text | Kind::Bool) || (kind != Kind::Unknown && kind.is_number())
-    };
-    !(judged(one) && judged(two)) || one == two || (one.is_number() && two.is_number())
-}
-
 fn read_arithmetic(binary: &syn::ExprBinary, scope: &Scope, faults: &mut Faults) -> Option<Expr> {
-    let (left, right) = (
-        read(&binary.left, scope, faults),
-        read(&binary.right, scope, faults),
-    );
-    let (left, right) = (left?, right?);
+    let sides = read_alike(&[&binary.left, &binary.right], scope, faults);
+    let [left, right] = <[Expr; 2]>::try_from(sides?).ok()?;
     let operator = match binary.op {
         BinOp::Add(_) => Operator::Add,
         BinOp::Sub(_) => Operator::Subtract,
@@ -322,6 +360,10 @@ fn read_arithmetic(binary: &syn::ExprBinary, scope: &Scope, faults: &mut Faults)
     };
     for (operand, tokens) in [(&left, &binary.left), (&right, &binary.right)] {
         let kind = operand.kind(scope);
+        if *operand == Expr::Null {
+            faults.over(tokens, NULL_IN_A_COMPUTATION);
+            return None;
+        }
         if kind == Kind::Text && operator == Operator::Add {
             faults.over(tokens, "texts are not added; write `concat(a, b)`");
             return None;
@@ -353,7 +395,6 @@ fn read_arithmetic(binary: &syn::ExprBinary, scope: &Scope, faults: &mut Faults)
 
 fn read_if(branch: &syn::ExprIf, scope: &Scope, faults: &mut Faults) -> Option<Expr> {
     let condition = read_condition(&branch.cond, scope, faults);
-    let then = read_block(&branch.then_branch, scope, faults);
     let Some((_, otherwise)) = &branch.else_branch else {
         faults.over(
             branch.if_token,
@@ -361,21 +402,27 @@ fn read_if(branch: &syn::ExprIf, scope: &Scope, faults: &mut Faults) -> Option<E
         );
         return None;
     };
+    let then = value_of(&branch.then_branch, faults);
     let otherwise = match &**otherwise {
-        syn::Expr::Block(block) => read_block(&block.block, scope, faults),
-        other => read(other, scope, faults),
+        syn::Expr::Block(block) => value_of(&block.block, faults),
+        other => Some(other),
     };
-    let parts = [condition?, then?, otherwise?];
-    if !alike(parts[1].kind(scope), parts[2].kind(scope)) {
+    let branches = read_alike(&[then?, otherwise?], scope, faults);
+    let [then, otherwise] = <[Expr; 2]>::try_from(branches?).ok()?;
+    if then == Expr::Null && otherwise == Expr::Null {
+        faults.over(branch, "both branches are NULL; write `null` for the whole");
+        return None;
+    }
+    if !alike(then.kind(scope), otherwise.kind(scope)) {
         faults.over(branch, "the two branches give different kinds of values");
         return None;
     }
-    Some(Expr::If(Box::new(parts)))
+    Some(Expr::If(Box::new([condition?, then, otherwise])))
 }
 
-fn read_block(block: &Block, scope: &Scope, faults: &mut Faults) -> Option<Expr> {
+fn value_of<'a>(block: &'a Block, faults: &mut Faults) -> Option<&'a syn::Expr> {
     match &block.stmts[..] {
-        [Stmt::Expr(expr, None)] => read(expr, scope, faults),
+        [Stmt::Expr(expr, None)] => Some(expr),
         _ => {
             faults.over(block, "a branch is one value, without statements");
             None
@@ -416,8 +463,14 @@ fn read_now(call: &syn::ExprCall, scope: &Scope, faults: &mut Faults) -> Option<
         faults.over(&call.args, "`now()` takes nothing");
         return None;
     }
-    // Beside a column it takes that column's form; where the field holds no time, it may still be compared.
-    Some(Expr::Now(scope.clock.unwrap_or(Clock::Instant)))
+    let Some(clock) = scope.clock else {
+        faults.over(
+            call,
+            "`now()` is a time; what it is for, or compared with, holds none",
+        );
+        return None;
+    };
+    Some(Expr::Now(clock))
 }
 
 fn read_cast(call: &syn::ExprCall, scope: &Scope, faults: &mut Faults) -> Option<Expr> {
@@ -479,13 +532,12 @@ fn read_function(
         );
         return None;
     }
-    let values: Vec<_> = call
-        .args
-        .iter()
-        .map(|value| read(value, scope, faults))
-        .collect();
-    let mut values = values.into_iter().collect::<Option<Vec<_>>>()?;
-    set_clocks(&mut values, scope);
+    let arguments: Vec<_> = call.args.iter().collect();
+    let values = read_alike(&arguments, scope, faults)?;
+    if function.needs_a_value(&values) {
+        faults.over(call, "NULL alone is of no kind; write `null` for the whole");
+        return None;
+    }
     for (value, tokens) in values.iter().zip(&call.args) {
         if !function.takes().accepts(value.kind(scope)) {
             faults.over(tokens, function.takes().complaint());

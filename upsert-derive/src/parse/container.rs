@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::ParseStream;
+use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, LitStr, Meta, Path, Token, Type, parenthesized};
 
 use super::list::{self, Named};
@@ -160,6 +161,44 @@ impl Options {
             || self.conflict_where.is_some()
             || self.constraint.is_some()
             || self.nulls_not_distinct.is_some()
+    }
+
+    /// Where the first word stands that is about this upsert alone.
+    pub(crate) fn first(&self) -> Option<Span> {
+        let Self {
+            name: _,
+            conflict,
+            conflict_where,
+            constraint,
+            nulls_not_distinct,
+            rules,
+            set,
+            update_where,
+            skip_unchanged,
+            newer,
+            soft_delete,
+            on_deleted,
+            returning,
+        } = self;
+        let named = |column: &Named| column.span;
+        let words = [
+            conflict.iter().flatten().next().map(named),
+            conflict_where.as_ref().map(LitStr::span),
+            constraint.as_ref().map(LitStr::span),
+            *nulls_not_distinct,
+            rules.first().map(|(_, column)| column.span),
+            set.first().map(|(column, _)| column.span()),
+            update_where.as_ref().map(Spanned::span),
+            *skip_unchanged,
+            newer.as_ref().map(named),
+            soft_delete.as_ref().map(named),
+            on_deleted.map(|(_, span)| span),
+            returning.as_ref().and_then(|returning| match returning {
+                Returning::Columns(columns) => columns.first().map(named),
+                Returning::Type(ty, _) => Some(ty.span()),
+            }),
+        ];
+        words.into_iter().flatten().next()
     }
 
     fn word(&mut self, word: &Word, input: ParseStream, faults: &mut Faults) -> syn::Result<()> {

@@ -1,5 +1,7 @@
 //! The statements that every dialect owes, and the pieces they share. Pure: model in, text out.
 
+#[cfg(test)]
+mod meaning;
 mod mysql;
 mod on_conflict;
 mod order;
@@ -82,7 +84,7 @@ fn columns_and_values<S: Spelling>(spelling: &S, model: &Model) -> String {
         match &column.insert {
             Insert::Field | Insert::Generated => value(),
             Insert::Clock(clock) => spelling.clock(*clock).to_owned(),
-            Insert::Computed(expr) => Writer::for_column(spelling, model, column).write(expr),
+            Insert::Computed(expr) => Writer::new(spelling, model).write_for(column, expr),
             Insert::Patch => {
                 let is_set = spelling.placeholder(model.bind_number(Bind::IsSet(column.field)));
                 spelling.patch(&is_set, value(), &column.name)

@@ -29,6 +29,8 @@ pub(crate) enum Slot {
 
 struct MySql<'a> {
     table: &'a str,
+    /// Whether some text has a backslash in it.
+    backslashes: bool,
 }
 
 /// Raises error 1242 when it is evaluated. Its type is that of the column it stands for, so that the `IF` around it has that
@@ -65,13 +67,24 @@ impl Spelling for MySql<'_> {
         }
     }
 
-    /// A text with a backslash is written in hexadecimal, which means the same in every sql_mode.
+    /// A text with a backslash is written in hexadecimal, which means the same in every sql_mode. It has another collation than
+    /// the connection's literals, and the two do not go together; so the other texts then get its introducer too.
     fn text(&self, text: &str) -> String {
         if text.contains('\\') {
             let digits: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
             return format!("_utf8mb4 X'{digits}'");
         }
-        format!("'{}'", text.replace('\'', "''"))
+        let introducer = if self.backslashes { "_utf8mb4" } else { "" };
+        format!("{introducer}'{}'", text.replace('\'', "''"))
+    }
+
+    /// A literal with a fraction is a decimal, and a quotient of decimals has four more digits.
+    fn float(&self, digits: &str) -> String {
+        if digits.contains(['e', 'E']) {
+            digits.to_owned()
+        } else {
+            format!("{digits}e0")
+        }
     }
 
     fn operation(&self, operator: Operator, left: &str, right: &Operand) -> String {
@@ -109,8 +122,10 @@ impl Spelling for MySql<'_> {
             CastTo::Text => format!("CAST({value} AS CHAR)"),
             CastTo::Float => format!("CAST({value} AS DOUBLE)"),
             CastTo::Integer if from == Kind::Integer => format!("CAST({value} AS SIGNED)"),
-            // A cast alone would round.
-            CastTo::Integer => format!("CAST(TRUNCATE({value}, 0) AS SIGNED)"),
+            // A cast alone would round, and of a number beyond 64 bits make the largest; `DIV` raises there.
+            CastTo::Integer => {
+                format!("(CAST(TRUNCATE({value}, 0) AS SIGNED) + 0 * (({value}) DIV 1))")
+            }
         }
     }
 
@@ -141,6 +156,9 @@ enum OnConflict {
 pub(super) fn statements(model: &Model) -> Texts {
     let dialect = MySql {
         table: &model.table.name,
+        backslashes: model
+            .expressions()
+            .any(|expr| expr.has_text(&|text| text.contains('\\'))),
     };
     let insert = format!(
         "INSERT INTO {} {} ON DUPLICATE KEY UPDATE",

@@ -81,6 +81,10 @@ fn assignments<D: OnConflict>(dialect: &D, model: &Model) -> String {
 
 fn guards<D: OnConflict>(dialect: &D, model: &Model) -> Vec<String> {
     let mut guards = Vec::new();
+    // First: whatever else is asked, a deleted row is one.
+    if let Some(column) = model.guard.must_be_null {
+        guards.push(dialect.raise_unless_null(model, &model.columns[column].name));
+    }
     if let Some(condition) = &model.guard.condition {
         guards.push(format!(
             "({})",
@@ -94,10 +98,6 @@ fn guards<D: OnConflict>(dialect: &D, model: &Model) -> Vec<String> {
             .filter(|assignment| is_compared(assignment, insert(assignment)))
             .collect();
         guards.push(format!("({})", dialect.would_change(model, &compared)));
-    }
-    // Last, so that a row which is left alone anyway raises nothing.
-    if let Some(column) = model.guard.must_be_null {
-        guards.push(dialect.raise_unless_null(model, &model.columns[column].name));
     }
     guards
 }

@@ -31,7 +31,11 @@ impl Spelling for Postgres<'_> {
     fn clock(&self, clock: Clock) -> &'static str {
         match clock {
             Clock::Seconds => "CAST(floor(extract(epoch FROM now())) AS bigint)",
-            _ => "now()",
+            Clock::Instant | Clock::OffsetDateTime => "now()",
+            // `now()` itself does not compare with these as they compare with each other.
+            Clock::Local => "LOCALTIMESTAMP",
+            Clock::Date => "CURRENT_DATE",
+            Clock::Time => "LOCALTIME",
         }
     }
 
@@ -43,6 +47,16 @@ impl Spelling for Postgres<'_> {
         } else {
             format!("'{quoted}'")
         }
+    }
+
+    /// A literal with a fraction is `numeric`.
+    fn float(&self, digits: &str) -> String {
+        format!("CAST({digits} AS double precision)")
+    }
+
+    /// `integer` and `smallint` are computed with their own few bits.
+    fn wide(&self, value: String) -> String {
+        format!("CAST({value} AS bigint)")
     }
 
     fn distinct(&self, one: &str, two: &str) -> String {

@@ -21,6 +21,21 @@ pub(super) trait Spelling {
 
     fn text(&self, text: &str) -> String;
 
+    /// A number with a fraction as a float, where the dialect would take it for a decimal, and compute with as few digits.
+    fn float(&self, digits: &str) -> String {
+        digits.to_owned()
+    }
+
+    /// An integer with 64 bits, where the dialect computes with fewer.
+    fn wide(&self, value: String) -> String {
+        value
+    }
+
+    /// An integer that must be in a range, where the column itself does not see to it.
+    fn in_range(&self, value: String, _: (i64, i64)) -> String {
+        value
+    }
+
     /// `left operator right`
     fn operation(&self, operator: Operator, left: &str, right: &Operand) -> String {
         format!("{left} {} {}", operator.sign(), right.text)

@@ -18,6 +18,9 @@ struct Sqlite<'a> {
 /// An expression that raises "integer overflow" when it is evaluated.
 const RAISE: &str = "abs(-9223372036854775807 - 1)";
 
+/// The largest float; what is larger is infinite.
+const LARGEST: &str = "1.7976931348623157e308";
+
 impl Spelling for Sqlite<'_> {
     const QUOTE: char = '"';
 
@@ -49,14 +52,23 @@ impl Spelling for Sqlite<'_> {
         format!("'{}'", text.replace('\'', "''"))
     }
 
-    /// A division by zero would be NULL.
+    /// A division by zero would be NULL, and is so only where NULL is divided. A float without a fraction may be stored as an integer, and would be divided like one.
     fn operation(&self, operator: Operator, left: &str, right: &Operand) -> String {
         let sign = operator.sign();
         let Operand {
-            text, is_not_zero, ..
+            text,
+            is_not_zero,
+            integers,
         } = right;
+        let left = if operator == Operator::Divide && !integers {
+            format!("CAST({left} AS REAL)")
+        } else {
+            left.to_owned()
+        };
         if matches!(operator, Operator::Divide | Operator::Remainder) && !is_not_zero {
-            return format!("{left} {sign} CASE WHEN {text} = 0 THEN {RAISE} ELSE {text} END");
+            return format!(
+                "{left} {sign} CASE WHEN {text} = 0 AND {left} IS NOT NULL THEN {RAISE} ELSE {text} END"
+            );
         }
         format!("{left} {sign} {text}")
     }
@@ -66,7 +78,9 @@ impl Spelling for Sqlite<'_> {
     fn computation(&self, text: String, computation: &Computation) -> String {
         let mut overflow = match computation.kind {
             Kind::Integer => format!("typeof({text}) = 'real'"),
-            Kind::Float => return text,
+            Kind::Float => {
+                return format!("CASE WHEN abs({text}) > {LARGEST} THEN {RAISE} ELSE {text} END");
+            }
             _ => {
                 let leaves = computation
                     .leaves
@@ -84,6 +98,10 @@ impl Spelling for Sqlite<'_> {
         format!("CASE WHEN {overflow} THEN {RAISE} ELSE {text} END")
     }
 
+    fn in_range(&self, value: String, (low, high): (i64, i64)) -> String {
+        format!("CASE WHEN {value} NOT BETWEEN {low} AND {high} THEN {RAISE} ELSE {value} END")
+    }
+
     fn distinct(&self, one: &str, two: &str) -> String {
         format!("{one} IS NOT {two}")
     }
@@ -98,7 +116,13 @@ impl Spelling for Sqlite<'_> {
         format!("round({value})")
     }
 
-    fn cast(&self, value: &str, _: Kind, to: CastTo) -> String {
+    /// A float beyond 64 bits would become the largest integer.
+    fn cast(&self, value: &str, from: Kind, to: CastTo) -> String {
+        if to == CastTo::Integer && from != Kind::Integer {
+            return format!(
+                "CASE WHEN {value} >= 9223372036854775808.0 OR {value} < -9223372036854775808.0 THEN {RAISE} ELSE CAST({value} AS INTEGER) END"
+            );
+        }
         let ty = match to {
             CastTo::Text => "TEXT",
             CastTo::Integer => "INTEGER",

@@ -10,24 +10,24 @@ use crate::types::{self, Kind};
 pub(super) struct Writer<'a, S> {
     spelling: &'a S,
     model: &'a Model<'a>,
-    range: Option<(i64, i64)>,
+    /// What is being computed, inside a computation.
+    computing: Option<Kind>,
 }
+
+impl<S> Clone for Writer<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Writer<'_, S> {}
 
 impl<'a, S: Spelling> Writer<'a, S> {
     pub(super) fn new(spelling: &'a S, model: &'a Model<'a>) -> Self {
         Self {
             spelling,
             model,
-            range: None,
-        }
-    }
-
-    /// For a value that `column` is to hold.
-    pub(super) fn for_column(spelling: &'a S, model: &'a Model<'a>, column: &Column) -> Self {
-        Self {
-            spelling,
-            model,
-            range: types::integer_range(column.ty),
+            computing: None,
         }
     }
 
@@ -38,7 +38,61 @@ impl<'a, S: Spelling> Writer<'a, S> {
         assignment: &Assignment,
     ) -> String {
         let column = &model.columns[assignment.column];
-        Self::for_column(spelling, model, column).write(&assignment.value)
+        Self::new(spelling, model).write_for(column, &assignment.value)
+    }
+
+    /// A value that `column` is to hold.
+    pub(super) fn write_for(&self, column: &Column, expr: &Expr) -> String {
+        self.result(expr, types::integer_range(column.ty))
+    }
+
+    /// The value of a whole expression, which must be in the range of its column. All integers on the way to it are computed
+    /// with 64 bits.
+    fn result(&self, expr: &Expr, range: Option<(i64, i64)>) -> String {
+        match expr {
+            Expr::Negate(_) | Expr::Binary(..) => self.computation(expr, true, range),
+            Expr::Call(Function::Coalesce, values) => {
+                let values = values.iter().map(|value| self.result(value, range));
+                format!("COALESCE({})", join(values))
+            }
+            Expr::If(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                format!(
+                    "CASE WHEN {} THEN {} ELSE {} END",
+                    self.write(condition),
+                    self.result(then, range),
+                    self.result(otherwise, range)
+                )
+            }
+            _ => match range.filter(|range| !self.fits(expr, *range)) {
+                Some(range) => self.spelling.in_range(self.write(expr), range),
+                None => self.write(expr),
+            },
+        }
+    }
+
+    /// Whether a value that is no computation is sure to be in a range.
+    fn fits(&self, expr: &Expr, range: (i64, i64)) -> bool {
+        let holds = |value: (i64, i64)| range.0 <= value.0 && value.1 <= range.1;
+        match expr {
+            Expr::Column(_, column) => {
+                let column = types::integer_range(self.model.columns[*column].ty);
+                column.is_some_and(holds) || self.kind(expr) != Kind::Integer
+            }
+            Expr::Bound(field) => {
+                let field = types::integer_range(self.model.fields[*field].ty);
+                field.is_some_and(holds) || self.kind(expr) != Kind::Integer
+            }
+            Expr::Integer(value) => i64::try_from(*value).is_ok_and(|value| holds((value, value))),
+            Expr::Call(Function::Greatest | Function::Least | Function::NullIf, values) => {
+                values.iter().all(|value| self.fits(value, range))
+            }
+            Expr::Negate(_) | Expr::Binary(..) | Expr::Call(..) | Expr::Cast(..) | Expr::If(_) => {
+                self.kind(expr) != Kind::Integer
+            }
+            // What literal SQL gives is its author's.
+            _ => true,
+        }
     }
 
     pub(super) fn write(&self, expr: &Expr) -> String {
@@ -49,12 +103,15 @@ impl<'a, S: Spelling> Writer<'a, S> {
             Expr::Bound(field) => self.bind(Bind::Value(*field)),
             Expr::IsSet(field) => self.bind(Bind::IsSet(*field)),
             Expr::Integer(value) => value.to_string(),
+            Expr::Float(digits) if self.computing == Some(Kind::Float) => {
+                self.spelling.float(digits)
+            }
             Expr::Float(digits) => digits.clone(),
             Expr::Text(text) => self.spelling.text(text),
             Expr::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_owned(),
             Expr::Null => "NULL".to_owned(),
             Expr::Now(clock) => self.spelling.clock(*clock).to_owned(),
-            Expr::Negate(_) | Expr::Binary(..) => self.computation(expr),
+            Expr::Negate(_) | Expr::Binary(..) => self.computation(expr, false, None),
             Expr::Not(inner) => format!("NOT {}", self.parenthesized(inner)),
             Expr::And(one, two) => format!("{} AND {}", self.side(one), self.side(two)),
             Expr::Or(one, two) => format!("{} OR {}", self.side(one), self.side(two)),
@@ -127,7 +184,7 @@ impl<'a, S: Spelling> Writer<'a, S> {
             Function::Lower => format!("lower({})", join(written())),
             Function::Upper => format!("upper({})", join(written())),
             Function::Length => self.spelling.length(&join(written())),
-            Function::Abs => format!("abs({})", join(written())),
+            Function::Abs => format!("abs({})", self.widened(&values[0], self.write(&values[0]))),
             Function::Round if self.kind(&values[0]) == Kind::Integer => join(written()),
             Function::Round => self.spelling.round(&join(written())),
         }
@@ -146,47 +203,90 @@ impl<'a, S: Spelling> Writer<'a, S> {
         format!("({text})")
     }
 
-    fn computation(&self, expr: &Expr) -> String {
+    /// A computation; one that is a `result` itself may be done in the column's own type, which its range then checks.
+    fn computation(&self, expr: &Expr, result: bool, range: Option<(i64, i64)>) -> String {
+        let kind = self.kind(expr);
+        let writer = Self {
+            computing: Some(kind),
+            ..*self
+        };
+        let single = expr.parts().iter().all(|part| !is_computed(part));
         let mut leaves = Vec::new();
-        let text = self.compute(expr, &mut leaves);
+        let text = writer.compute(expr, !(result && single), &mut leaves);
         let computation = Computation {
-            kind: self.kind(expr),
+            kind,
             leaves,
-            range: self.range,
+            range,
         };
         self.spelling.computation(text, &computation)
     }
 
     /// Writes a computation, and collects the values that it starts from.
-    fn compute(&self, expr: &Expr, leaves: &mut Vec<String>) -> String {
+    fn compute(&self, expr: &Expr, widen: bool, leaves: &mut Vec<String>) -> String {
         match expr {
-            Expr::Negate(inner) => format!("-{}", self.operand(inner, leaves)),
+            Expr::Negate(inner) => format!("-{}", self.operand(inner, widen, leaves)),
             Expr::Binary(operator, left, right) => {
-                let left_text = self.operand(left, leaves);
+                // One wide side makes the operation wide.
+                let widen_left = widen && !self.is_wide(right);
+                let left_text = self.operand(left, widen_left, leaves);
                 let right = Operand {
-                    text: self.operand(right, leaves),
+                    text: self.operand(right, false, leaves),
                     is_not_zero: matches!(**right, Expr::Integer(1..)),
                     integers: self.kind(left) == Kind::Integer && self.kind(right) == Kind::Integer,
                 };
                 self.spelling.operation(*operator, &left_text, &right)
             }
-            Expr::Integer(_) => self.write(expr),
-            leaf => {
-                let text = self.side(leaf);
-                leaves.push(text.clone());
-                text
-            }
+            leaf => self.leaf(leaf, leaves),
         }
     }
 
+    fn leaf(&self, leaf: &Expr, leaves: &mut Vec<String>) -> String {
+        let text = self.side(leaf);
+        if !matches!(leaf, Expr::Integer(_)) {
+            leaves.push(text.clone());
+        }
+        text
+    }
+
     /// An operand; one that is a computation itself stands in parentheses.
-    fn operand(&self, expr: &Expr, leaves: &mut Vec<String>) -> String {
-        let text = self.compute(expr, leaves);
-        match expr {
-            Expr::Negate(_) | Expr::Binary(..) => format!("({text})"),
-            _ => text,
+    fn operand(&self, expr: &Expr, widen: bool, leaves: &mut Vec<String>) -> String {
+        // Integers on the way to something else overflow by themselves.
+        let is_part = self.computing == Some(self.kind(expr)) || self.kind(expr) != Kind::Integer;
+        if is_computed(expr) && is_part {
+            return format!("({})", self.compute(expr, true, leaves));
+        }
+        let text = self.leaf(expr, leaves);
+        if widen {
+            self.widened(expr, text)
+        } else {
+            text
         }
     }
+
+    fn widened(&self, expr: &Expr, text: String) -> String {
+        if self.kind(expr) == Kind::Integer && !self.is_wide(expr) {
+            self.spelling.wide(text)
+        } else {
+            text
+        }
+    }
+
+    /// Whether an integer has 64 bits by itself.
+    fn is_wide(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Negate(_) | Expr::Binary(..) | Expr::Cast(..) => true,
+            Expr::Integer(value) => i32::try_from(*value).is_err(),
+            Expr::Column(_, column) => {
+                types::integer_range(self.model.columns[*column].ty).is_none()
+            }
+            Expr::Bound(field) => types::integer_range(self.model.fields[*field].ty).is_none(),
+            _ => false,
+        }
+    }
+}
+
+fn is_computed(expr: &Expr) -> bool {
+    matches!(expr, Expr::Negate(_) | Expr::Binary(..))
 }
 
 /// Whether the text of an expression falls apart beside an operator.

@@ -45,7 +45,7 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
             ErrorKind::CheckViolation,
             format!("{message}; nothing was written"),
         ),
-        1264 | 1690 => (
+        1264 | 1690 | 1916 => (
             ErrorKind::OutOfRange,
             format!("{message}; nothing was written: make the column's type wider"),
         ),

@@ -49,6 +49,10 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
             ErrorKind::OutOfRange,
             format!("{message}; nothing was written: make the column's type wider"),
         ),
+        "22012" => (
+            ErrorKind::OutOfRange,
+            format!("{message}; nothing was written"),
+        ),
         "22P02" if message.contains("upsert: row is deleted") => {
             (ErrorKind::Deleted, row_is_deleted(model))
         }
