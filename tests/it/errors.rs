@@ -69,6 +69,15 @@ struct Lax {
     n: i64,
 }
 
+/// A division by zero is an error, which these servers have to be told.
+#[derive(Debug, Upsert)]
+#[upsert(table = "halves", conflict = "name")]
+struct Halves {
+    name: String,
+    #[upsert(update = old.n / new.n)]
+    n: i64,
+}
+
 /// A map that JSON has no text for: its keys are no strings.
 #[derive(Debug, Upsert)]
 #[upsert(table = "maps", conflict = "name", generated = "id")]
@@ -726,4 +735,27 @@ dialect_tests! {
         assert!(matches!(sqlx::Error::from(error), sqlx::Error::Encode(_)));
         Ok(())
     }
+
+    #[on(mysql)]
+    async fn a_division_by_zero_that_would_be_null(db: Db) -> Result<()> {
+        db.run("CREATE TABLE halves (name VARCHAR(191) PRIMARY KEY, n BIGINT)").await?;
+        let mut conn = db.connect().await?;
+        db_mode(&mut conn, "STRICT_TRANS_TABLES").await?;
+        let row = Halves { name: "x".to_owned(), n: 0 };
+        let error = row.upsert(&mut conn).await.expect_err("a NULL");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_says(&error, &["`halves`", "division by zero", "ERROR_FOR_DIVISION_BY_ZERO"]);
+        db_mode(&mut conn, "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO").await?;
+        row.upsert(&mut conn).await?;
+        assert_eq!(row.upsert(&mut conn).await.expect_err("by zero").kind(), ErrorKind::OutOfRange);
+        Ok(())
+    }
+}
+
+async fn db_mode(conn: &mut sqlx::MySqlConnection, mode: &'static str) -> Result<()> {
+    sqlx::query("SET SESSION sql_mode = ?")
+        .bind(mode)
+        .execute(conn)
+        .await?;
+    Ok(())
 }

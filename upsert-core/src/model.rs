@@ -90,6 +90,8 @@ pub struct Model {
     pub returning: &'static [&'static str],
     /// Whether a conflicting row may be left alone.
     pub guarded: bool,
+    /// Whether an expression divides, which some servers answer with NULL unless their mode says otherwise.
+    pub divides: bool,
     /// The column by which the statement refuses rows that are deleted.
     pub deleted: Option<&'static str>,
     /// Whether this process has found the unique index behind the target, on databases that do not say so themselves. (A

@@ -63,6 +63,7 @@ pub const INVALID: Model = Model {
     bound: &[],
     returning: &[],
     guarded: false,
+    divides: false,
     deleted: None,
     index_found: || {
         static FOUND: AtomicBool = AtomicBool::new(false);

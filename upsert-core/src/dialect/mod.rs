@@ -147,9 +147,6 @@ pub trait Dialect:
         S: 'static;
 }
 
-/// How often a call looks again when the row it wants to read back is deleted under its hands.
-const ATTEMPTS: usize = 8;
-
 /// The arguments of a statement that writes the whole row.
 fn bind_row<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     row: &T,

@@ -4,10 +4,13 @@
 
 use std::future::Future;
 
-use super::{ATTEMPTS, Dialect, bind_key, bind_row, decode};
+use super::{Dialect, bind_key, bind_row, decode};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
+
+/// How often a call looks again when the row it wants to read back is deleted under its hands.
+pub(super) const ATTEMPTS: usize = 8;
 
 /// The texts of a dialect with RETURNING, and how it runs one.
 pub(super) trait Returning: Dialect {

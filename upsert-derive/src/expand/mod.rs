@@ -12,6 +12,7 @@ use syn::spanned::Spanned;
 use syn::{DeriveInput, Path, parse_quote};
 
 use crate::diagnostics::Faults;
+use crate::expr::Expr;
 use crate::model::{self, Bind, Model};
 use crate::sql::{self, Slot, Statement};
 use crate::target::{TargetPart, TargetPiece};
@@ -147,6 +148,7 @@ fn model_constant(model: &Model) -> TokenStream {
     });
     let returning = model.returned().map(|column| &column.name);
     let guarded = model.is_guarded();
+    let divides = model.expressions().any(Expr::divides);
     let deleted = model.guard.must_be_null.map(column);
     let deleted = match deleted {
         Some(column) => quote!(::core::option::Option::Some(#column)),
@@ -165,6 +167,7 @@ fn model_constant(model: &Model) -> TokenStream {
             bound: &[#(#bound),*],
             returning: &[#(#returning),*],
             guarded: #guarded,
+            divides: #divides,
             deleted: #deleted,
             index_found,
             texts: __upsert::Texts { postgres: #postgres, sqlite: #sqlite, mysql: #mysql },

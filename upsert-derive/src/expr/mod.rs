@@ -191,6 +191,14 @@ impl Expr {
         }
     }
 
+    /// Whether it divides.
+    pub(crate) fn divides(&self) -> bool {
+        matches!(
+            self,
+            Self::Binary(Operator::Divide | Operator::Remainder, ..)
+        ) || self.parts().into_iter().any(Self::divides)
+    }
+
     /// The raw pieces of SQL in it.
     pub(crate) fn raws<'a>(&'a self, found: &mut Vec<&'a Raw>) {
         match self {

@@ -26,16 +26,7 @@ pub(super) async fn check_once(
 }
 
 async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), Error> {
-    let mode = rows(conn, model, "SELECT @@SESSION.sql_mode", &[]).await?;
-    let mode = mode.first().map_or(Ok(String::new()), |row| row.try_get(0));
-    if !mode.map_err(driver(model))?.contains("STRICT_") {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            model,
-            "the session is not in strict mode, so the server would store values other than those given; run `SET SESSION \
-             sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')` on each connection, or set it in the server",
-        ));
-    }
+    check_mode(conn, model).await?;
     let indexes = unique_indexes(conn, model).await?;
     if indexes.iter().any(|index| is_behind(index, model.index)) {
         return Ok(());
@@ -59,6 +50,33 @@ async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), 
             "no unique index stands behind the conflict target, and every call would insert the row again; run \
              `{}`{on_mariadb}",
             model.texts.mysql.create_index
+        ),
+    ))
+}
+
+/// Without these modes the server stores something else than what it was given, or NULL for a division by zero.
+async fn check_mode(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), Error> {
+    let mode = rows(conn, model, "SELECT @@SESSION.sql_mode", &[]).await?;
+    let mode: String = mode
+        .first()
+        .map_or(Ok(String::new()), |row| row.try_get(0))
+        .map_err(driver(model))?;
+    let (lacks, would) = if !mode.contains("STRICT_") {
+        ("STRICT_TRANS_TABLES", "store values other than those given")
+    } else if model.divides && !mode.contains("ERROR_FOR_DIVISION_BY_ZERO") {
+        (
+            "ERROR_FOR_DIVISION_BY_ZERO",
+            "store NULL for a division by zero",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        model,
+        format!(
+            "the session is not in strict mode, so the server would {would}; run `SET SESSION sql_mode = \
+             CONCAT(@@sql_mode, ',{lacks}')` on each connection, or set it in the server"
         ),
     ))
 }

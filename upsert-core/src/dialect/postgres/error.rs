@@ -56,10 +56,6 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
         "22P02" if message.contains("upsert: row is deleted") => {
             (ErrorKind::Deleted, row_is_deleted(model))
         }
-        "22012" => (
-            ErrorKind::OutOfRange,
-            format!("{message}; nothing was written"),
-        ),
         "40P01" => (
             ErrorKind::Deadlock,
             "the database ended a deadlock at this call's expense; try the transaction again"

@@ -4,8 +4,8 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::{Arguments, Decode, Encode, Executor, Row, Type};
 
-use super::returning::{self, Returning, ReturningTexts, returning_calls};
-use super::{ATTEMPTS, Dialect, DialectConnection, bind_row, decode, dialect_values, sealed};
+use super::returning::{self, ATTEMPTS, Returning, ReturningTexts, returning_calls};
+use super::{Dialect, DialectConnection, bind_row, decode, dialect_values, sealed};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
