@@ -5,6 +5,7 @@ pub use crate::capability::{
     NamedConstraint, NotMySql, NotPostgres, NotSqlite, NullsNotDistinct, OrdersInstants,
     PartialIndex,
 };
+pub use crate::columns::{BindAll, ReadAll};
 pub use crate::dialect::Dialect;
 pub use crate::executor::ExecutorFor;
 pub use crate::model::{

@@ -17,6 +17,9 @@ use crate::sql::{self, Slot, Statement};
 use crate::target::{TargetPart, TargetPiece};
 use crate::{fallback, parse};
 
+/// As many columns as the library binds and reads by one call.
+const LONGEST_TUPLE: usize = 16;
+
 /// The derive, from input to tokens.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut faults = Faults::default();
