@@ -5,7 +5,7 @@ use quote::quote;
 
 use super::bounds;
 use crate::model::{Bind, Field, Insert, Model};
-use crate::sql;
+use crate::sql::Texts;
 use crate::types;
 
 /// The body of `bind`: every bind of the row, in order.
@@ -34,8 +34,8 @@ pub(super) fn touch_unread(model: &Model) -> TokenStream {
 
 /// `bind_one`, for statements that take a bind more than once or in another order: MySQL has no numbered binds. Where every
 /// statement takes them as they come, the trait's own method stays.
-pub(super) fn one(model: &Model) -> TokenStream {
-    if !sql::repeats_binds(model) {
+pub(super) fn one(model: &Model, texts: &Texts) -> TokenStream {
+    if !texts.repeat_binds(model.binds.len()) {
         return TokenStream::new();
     }
     let places = 0..model.binds.len();
