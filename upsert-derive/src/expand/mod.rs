@@ -71,13 +71,7 @@ fn impl_spec(model: &Model, texts: &Texts) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics __upsert::UpsertSpec<#marker> for #ident #ty_generics #where_clause {
             type Output = #output;
-            const MODEL: &'static __upsert::Model = {
-                fn index_found() -> &'static __upsert::AtomicBool {
-                    static FOUND: __upsert::AtomicBool = __upsert::AtomicBool::new(false);
-                    &FOUND
-                }
-                &#constant
-            };
+            const MODEL: &'static __upsert::Model = &#constant;
         }
     }
 }
@@ -169,7 +163,6 @@ fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
             returning: &[#(#returning),*],
             guarded: #guarded,
             deleted: #deleted,
-            index_found,
             texts: __upsert::Texts { postgres: #postgres, sqlite: #sqlite, mysql: #mysql },
         }
     }
