@@ -11,6 +11,7 @@
 
 mod accumulate;
 mod capability;
+mod columns;
 mod dialect;
 mod error;
 mod executor;

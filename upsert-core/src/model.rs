@@ -2,7 +2,6 @@
 
 use sqlx::Database;
 use sqlx::error::BoxDynError;
-use std::sync::atomic::AtomicBool;
 
 use crate::dialect::Dialect;
 
@@ -94,9 +93,6 @@ pub struct Model {
     pub divides: bool,
     /// The column by which the statement refuses rows that are deleted.
     pub deleted: Option<&'static str>,
-    /// Whether this process has found the unique index behind the target, on databases that do not say so themselves. (A
-    /// function, since a constant may not refer to what can change.)
-    pub index_found: fn() -> &'static AtomicBool,
     /// The statements.
     pub texts: Texts,
 }

@@ -5,6 +5,7 @@ pub use crate::capability::{
     NamedConstraint, NotMySql, NotPostgres, NotSqlite, NullsNotDistinct, OrdersInstants,
     PartialIndex,
 };
+pub use crate::columns::{BindAll, ReadAll};
 pub use crate::dialect::Dialect;
 pub use crate::executor::ExecutorFor;
 pub use crate::model::{
@@ -17,7 +18,6 @@ pub use crate::upsert::UpsertOne;
 pub use crate::value::{Bind, Column, Json, Read, Returned};
 pub use sqlx::error::BoxDynError;
 pub use sqlx::{Database, Error as SqlxError, FromRow};
-pub use std::sync::atomic::AtomicBool;
 
 /// A call of the upsert that `S` marks.
 pub fn upsert_one<'e, T, E, S>(row: &'e T, executor: E) -> UpsertOne<'e, T, E, T::Output>
@@ -65,10 +65,6 @@ pub const INVALID: Model = Model {
     guarded: false,
     divides: false,
     deleted: None,
-    index_found: || {
-        static FOUND: AtomicBool = AtomicBool::new(false);
-        &FOUND
-    },
     texts: Texts {
         postgres: PostgresTexts {
             upsert: "",

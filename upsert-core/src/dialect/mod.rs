@@ -147,11 +147,16 @@ pub trait Dialect:
         S: 'static;
 }
 
+/// What a bound value takes, by and large. A guess that is too small costs growing the buffer, as without it.
+const BYTES_A_VALUE: usize = 16;
+
 /// The arguments of a statement that writes the whole row.
 fn bind_row<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     row: &T,
 ) -> Result<DB::Arguments, Error> {
     let mut arguments = DB::Arguments::default();
+    let binds = T::MODEL.bound.len();
+    sqlx::Arguments::reserve(&mut arguments, binds, binds * BYTES_A_VALUE);
     match row.bind(&mut arguments) {
         Ok(()) => Ok(arguments),
         Err(source) => {

@@ -5,20 +5,21 @@ use quote::quote;
 
 use super::bounds;
 use crate::model::{Bind, Field, Insert, Model};
-use crate::sql;
+use crate::sql::Texts;
 use crate::types;
 
 /// The body of `bind`: every bind of the row, in order.
 pub(super) fn row(model: &Model) -> TokenStream {
-    model.binds.iter().map(|bind| add(model, *bind)).collect()
+    add_all(model, &model.binds)
 }
 
 /// The body of `bind_key`: the columns of the target, as often as they occur.
 pub(super) fn key(model: &Model) -> TokenStream {
     let columns = model.target.occurrences().into_iter();
-    columns
-        .map(|column| add(model, Bind::Value(model.columns[column].field)))
-        .collect()
+    let binds: Vec<_> = columns
+        .map(|column| Bind::Value(model.columns[column].field))
+        .collect();
+    add_all(model, &binds)
 }
 
 /// Reads the fields that are there for their column alone, which would be dead code to the compiler.
@@ -33,8 +34,8 @@ pub(super) fn touch_unread(model: &Model) -> TokenStream {
 
 /// `bind_one`, for statements that take a bind more than once or in another order: MySQL has no numbered binds. Where every
 /// statement takes them as they come, the trait's own method stays.
-pub(super) fn one(model: &Model) -> TokenStream {
-    if !sql::repeats_binds(model) {
+pub(super) fn one(model: &Model, texts: &Texts) -> TokenStream {
+    if !texts.repeat_binds(model.binds.len()) {
         return TokenStream::new();
     }
     let places = 0..model.binds.len();
@@ -54,6 +55,26 @@ pub(super) fn one(model: &Model) -> TokenStream {
     }
 }
 
+/// `BindAll::<__DB>::bind_all((&self.email, &self.name), __arguments)?;`, with whatever is no plain value in its place between.
+fn add_all(model: &Model, binds: &[Bind]) -> TokenStream {
+    let is_plain = |bind: &Bind| match bind {
+        Bind::Value(field) => is_plain(model, &model.fields[*field]),
+        Bind::IsSet(_) => false,
+    };
+    let runs = binds.chunk_by(|left, right| is_plain(left) && is_plain(right));
+    runs.flat_map(|run| run.chunks(super::LONGEST_TUPLE))
+        .map(|run| match run {
+            [bind] => add(model, *bind),
+            run => {
+                let idents = run.iter().map(|bind| match bind {
+                    Bind::Value(field) | Bind::IsSet(field) => model.fields[*field].ident,
+                });
+                quote!(__upsert::BindAll::<__DB>::bind_all((#(&self.#idents,)*), __arguments)?;)
+            }
+        })
+        .collect()
+}
+
 /// `<__DB as Dialect>::add(__arguments, &self.email)?;`
 fn add(model: &Model, bind: Bind) -> TokenStream {
     match bind {
@@ -69,18 +90,23 @@ fn add_value(model: &Model, field: &Field) -> TokenStream {
     let Field {
         ident, ty, json, ..
     } = field;
-    let optional = types::option_inner(ty).is_some();
-    if !json && optional && bounds::higher_ranked(model, ty).is_some() {
-        let value = quote!(::core::option::Option::as_ref(&self.#ident));
-        return quote!(<__DB as __upsert::Dialect>::add_optional(__arguments, #value)?;);
-    }
-    if !json {
+    if is_plain(model, field) {
         return quote!(<__DB as __upsert::Dialect>::add(__arguments, &self.#ident)?;);
     }
-    let value = if optional {
+    let value = if types::option_inner(ty).is_some() {
         quote!(::core::option::Option::as_ref(&self.#ident))
     } else {
         quote!(::core::option::Option::Some(&self.#ident))
     };
-    quote!(<__DB as __upsert::Dialect>::add_json(__arguments, #value)?;)
+    if *json {
+        quote!(<__DB as __upsert::Dialect>::add_json(__arguments, #value)?;)
+    } else {
+        quote!(<__DB as __upsert::Dialect>::add_optional(__arguments, #value)?;)
+    }
+}
+
+/// Whether a reference to the field is what the database takes: it is no document and no `Option` of something borrowed.
+fn is_plain(model: &Model, field: &Field) -> bool {
+    let is_option = types::option_inner(field.ty).is_some();
+    !(field.json || is_option && bounds::higher_ranked(model, field.ty).is_some())
 }

@@ -14,9 +14,12 @@ use syn::{DeriveInput, Path, parse_quote};
 use crate::diagnostics::Faults;
 use crate::expr::Expr;
 use crate::model::{self, Bind, Model};
-use crate::sql::{self, Slot, Statement};
+use crate::sql::{self, Slot, Statement, Texts};
 use crate::target::{TargetPart, TargetPiece};
 use crate::{fallback, parse};
+
+/// As many columns as the library binds and reads by one call.
+const LONGEST_TUPLE: usize = 16;
 
 /// The derive, from input to tokens.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
@@ -42,8 +45,9 @@ fn impl_upsert(model: &Model) -> TokenStream {
     let accumulates = accumulate_checks(model);
     let marker = named::marker(model);
     let method = named::method(model);
-    let spec = impl_spec(model);
-    let impl_model = impl_model(model);
+    let texts = sql::write(model);
+    let spec = impl_spec(model, &texts);
+    let impl_model = impl_model(model, &texts);
     quote! {
         const _: () = {
             use #krate::__private as __upsert;
@@ -57,30 +61,24 @@ fn impl_upsert(model: &Model) -> TokenStream {
 }
 
 /// The part that knows no database: what comes back, and the texts.
-fn impl_spec(model: &Model) -> TokenStream {
+fn impl_spec(model: &Model, texts: &Texts) -> TokenStream {
     let ident = &model.derive.ident;
     let generics = bounds::spec_generics(model);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let output = returning::output_type(model);
     let marker = named::marker_path(model.name);
-    let constant = model_constant(model);
+    let constant = model_constant(model, texts);
     quote! {
         #[automatically_derived]
         impl #impl_generics __upsert::UpsertSpec<#marker> for #ident #ty_generics #where_clause {
             type Output = #output;
-            const MODEL: &'static __upsert::Model = {
-                fn index_found() -> &'static __upsert::AtomicBool {
-                    static FOUND: __upsert::AtomicBool = __upsert::AtomicBool::new(false);
-                    &FOUND
-                }
-                &#constant
-            };
+            const MODEL: &'static __upsert::Model = &#constant;
         }
     }
 }
 
 /// The part that is generic over the database: values in, rows out.
-fn impl_model(model: &Model) -> TokenStream {
+fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
     let ident = &model.derive.ident;
     let (_, ty_generics, _) = model.derive.generics.split_for_impl();
     let generics = bounds::model_generics(model);
@@ -91,7 +89,7 @@ fn impl_model(model: &Model) -> TokenStream {
     let bind_row = bind::row(model);
     let unread = bind::touch_unread(model);
     let bind_key = bind::key(model);
-    let bind_one = bind::one(model);
+    let bind_one = bind::one(model, texts);
     let output = returning::output_value(model);
     quote! {
         #[automatically_derived]
@@ -124,7 +122,7 @@ fn impl_model(model: &Model) -> TokenStream {
     }
 }
 
-fn model_constant(model: &Model) -> TokenStream {
+fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
     let table = match &model.table.schema {
         Some(schema) => format!("{schema}.{}", model.table.name),
         None => model.table.name.clone(),
@@ -154,7 +152,6 @@ fn model_constant(model: &Model) -> TokenStream {
         Some(column) => quote!(::core::option::Option::Some(#column)),
         None => quote!(::core::option::Option::None),
     };
-    let texts = sql::write(model);
     let postgres = texts_constant("PostgresTexts", &texts.postgres);
     let sqlite = texts_constant("SqliteTexts", &texts.sqlite);
     let mysql = mysql_constant(&texts.mysql, model.binds.len());
@@ -169,7 +166,6 @@ fn model_constant(model: &Model) -> TokenStream {
             guarded: #guarded,
             divides: #divides,
             deleted: #deleted,
-            index_found,
             texts: __upsert::Texts { postgres: #postgres, sqlite: #sqlite, mysql: #mysql },
         }
     }

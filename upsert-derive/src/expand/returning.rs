@@ -1,7 +1,8 @@
 //! Rows by position: the list of columns is ours, so no name is looked up.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Index;
 
 use crate::model::{Column, Model, Output};
 use crate::types;
@@ -29,14 +30,12 @@ pub(super) fn output_type(model: &Model) -> TokenStream {
 /// The body of `from_returning`.
 pub(super) fn output_value(model: &Model) -> TokenStream {
     match &model.output {
-        Output::This(_) => {
+        Output::This(columns) => {
+            let (reads, values) = read_all(model, columns);
             let fields = model.fields.iter().map(|field| {
                 let ident = field.ident;
                 let value = match field.column {
-                    Some(column) => {
-                        let value = read(&model.columns[column], column);
-                        quote!(#value?)
-                    }
+                    Some(column) => values[column].clone(),
                     None => {
                         let ty = field.ty;
                         quote!(<#ty as ::core::default::Default>::default())
@@ -44,18 +43,49 @@ pub(super) fn output_value(model: &Model) -> TokenStream {
                 };
                 quote!(#ident: #value)
             });
-            quote!(::core::result::Result::Ok(Self { #(#fields),* }))
+            quote! {
+                #reads
+                ::core::result::Result::Ok(Self { #(#fields),* })
+            }
         }
         Output::Scalar(column) => read(&model.columns[*column], 0),
         Output::Tuple(columns) => {
-            let values = columns.iter().enumerate();
-            let values = values.map(|(place, &column)| read(&model.columns[column], place));
-            quote!(::core::result::Result::Ok((#(#values?,)*)))
+            let (reads, values) = read_all(model, columns);
+            quote! {
+                #reads
+                ::core::result::Result::Ok((#(#values,)*))
+            }
         }
         Output::FromRow(ty, _) => {
             quote!(<#ty as __upsert::FromRow<'_, <__DB as __upsert::Database>::Row>>::from_row(__row))
         }
     }
+}
+
+/// `let __run0 = <(i64, String) as ReadAll<__DB>>::read_all(__row, 0)?;`, and the columns' values: `__run0.0`, `__run0.1`.
+fn read_all(model: &Model, columns: &[usize]) -> (TokenStream, Vec<TokenStream>) {
+    let is_plain = |column: &usize| !model.columns[*column].json;
+    let runs = columns.chunk_by(|left, right| is_plain(left) && is_plain(right));
+    let mut reads = TokenStream::new();
+    let mut values = Vec::new();
+    for run in runs.flat_map(|run| run.chunks(super::LONGEST_TUPLE)) {
+        let first = values.len();
+        if let [column] = run {
+            let value = read(&model.columns[*column], first);
+            values.push(quote!(#value?));
+            continue;
+        }
+        let name = format_ident!("__run{first}");
+        let types = run.iter().map(|&column| model.columns[column].ty);
+        reads.extend(quote! {
+            let #name = <(#(#types,)*) as __upsert::ReadAll<__DB>>::read_all(__row, #first)?;
+        });
+        values.extend((0..run.len()).map(|place| {
+            let place = Index::from(place);
+            quote!(#name.#place)
+        }));
+    }
+    (reads, values)
 }
 
 /// One column's value, as a `Result`, from the place it has in the list.

@@ -39,13 +39,12 @@ pub(crate) fn write(model: &Model) -> Texts {
     }
 }
 
-/// Whether some statement takes the binds otherwise than each once and in order.
-pub(crate) fn repeats_binds(model: &Model) -> bool {
-    let texts = mysql::statements(model);
-    texts
-        .binding
-        .iter()
-        .any(|(_, _, slots)| !is_in_order(slots, model.binds.len()))
+impl Texts {
+    /// Whether some statement takes the row's binds otherwise than each once and in order.
+    pub(crate) fn repeat_binds(&self, binds: usize) -> bool {
+        let mut binding = self.mysql.binding.iter();
+        binding.any(|(_, _, slots)| !is_in_order(slots, binds))
+    }
 }
 
 /// Whether slots are the row's binds as they come, and at most the nonce after them.

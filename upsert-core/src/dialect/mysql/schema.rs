@@ -5,22 +5,29 @@
 
 use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::{Executor, Row};
-use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ptr;
+use std::sync::{PoisonError, RwLock};
 
 use super::driver;
 use crate::error::{Error, ErrorKind};
 use crate::model::{IndexPart, Model};
+
+/// The models that passed, each by its address. The model itself is a constant, which cannot hold what changes, and a function
+/// with a static in every impl is something that every user's compiler would have to read.
+static FOUND: RwLock<BTreeSet<usize>> = RwLock::new(BTreeSet::new());
 
 /// Looks at the table once for each model and process.
 pub(super) async fn check_once(
     conn: &mut MySqlConnection,
     model: &'static Model,
 ) -> Result<(), Error> {
-    let found = (model.index_found)();
-    if !found.load(Ordering::Relaxed) {
+    let address = ptr::from_ref(model).addr();
+    let found = || FOUND.read().unwrap_or_else(PoisonError::into_inner);
+    if !found().contains(&address) {
         check(conn, model).await?;
-        found.store(true, Ordering::Relaxed);
+        let mut found = FOUND.write().unwrap_or_else(PoisonError::into_inner);
+        found.insert(address);
     }
     Ok(())
 }
