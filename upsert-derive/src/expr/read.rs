@@ -298,8 +298,7 @@ fn mentions_now(expr: &syn::Expr) -> bool {
 
     impl<'ast> Visit<'ast> for Calls {
         fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
-            let is_now =
-                matches!(&*call.func, syn::Expr::Path(path) if path.path.is_ident("now"));
+            let is_now = matches!(&*call.func, syn::Expr::Path(path) if path.path.is_ident("now"));
             self.0 |= is_now;
             syn::visit::visit_expr_call(self, call);
         }
@@ -536,10 +535,7 @@ fn read_function(
     let arguments: Vec<_> = call.args.iter().collect();
     let values = read_alike(&arguments, scope, faults)?;
     if function.needs_a_value(&values) {
-        faults.over(
-            call,
-            "NULL alone is of no kind; write `null` for the whole",
-        );
+        faults.over(call, "NULL alone is of no kind; write `null` for the whole");
         return None;
     }
     for (value, tokens) in values.iter().zip(&call.args) {

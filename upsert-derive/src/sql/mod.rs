@@ -1,13 +1,13 @@
 //! The statements that every dialect owes, and the pieces they share. Pure: model in, text out.
 
+#[cfg(test)]
+mod meaning;
 mod mysql;
 mod on_conflict;
 mod order;
 mod postgres;
 mod spelling;
 mod sqlite;
-#[cfg(test)]
-mod meaning;
 #[cfg(test)]
 mod tests;
 mod writer;

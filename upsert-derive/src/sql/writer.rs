@@ -83,9 +83,7 @@ impl<'a, S: Spelling> Writer<'a, S> {
                 let field = types::integer_range(self.model.fields[*field].ty);
                 field.is_some_and(holds) || self.kind(expr) != Kind::Integer
             }
-            Expr::Integer(value) => {
-                i64::try_from(*value).is_ok_and(|value| holds((value, value)))
-            }
+            Expr::Integer(value) => i64::try_from(*value).is_ok_and(|value| holds((value, value))),
             Expr::Call(Function::Greatest | Function::Least | Function::NullIf, values) => {
                 values.iter().all(|value| self.fits(value, range))
             }
@@ -105,7 +103,9 @@ impl<'a, S: Spelling> Writer<'a, S> {
             Expr::Bound(field) => self.bind(Bind::Value(*field)),
             Expr::IsSet(field) => self.bind(Bind::IsSet(*field)),
             Expr::Integer(value) => value.to_string(),
-            Expr::Float(digits) if self.computing == Some(Kind::Float) => self.spelling.float(digits),
+            Expr::Float(digits) if self.computing == Some(Kind::Float) => {
+                self.spelling.float(digits)
+            }
             Expr::Float(digits) => digits.clone(),
             Expr::Text(text) => self.spelling.text(text),
             Expr::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_owned(),

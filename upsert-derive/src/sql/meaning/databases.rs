@@ -45,16 +45,31 @@ pub(super) fn table(result: &str) -> String {
     format!("r_{}", word.to_lowercase())
 }
 
-const RESULTS: [&str; 5] = ["Option<i64>", "Option<i32>", "Option<f64>", "Option<String>", "Option<bool>"];
+const RESULTS: [&str; 5] = [
+    "Option<i64>",
+    "Option<i32>",
+    "Option<f64>",
+    "Option<String>",
+    "Option<bool>",
+];
 
 /// Which databases take part; who is left out is named.
 pub(super) async fn find() -> Result<Vec<Database>, String> {
     let listed = |variable: &str| {
         let words = env::var(variable).ok()?;
-        Some(words.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>())
+        Some(
+            words
+                .split(',')
+                .map(|word| word.trim().to_owned())
+                .collect::<Vec<_>>(),
+        )
     };
     let only = listed("UPSERT_ONLY");
-    let in_ci = env::var_os("CI").map(|_| ["sqlite", "postgres", "mariadb"].map(str::to_owned).to_vec());
+    let in_ci = env::var_os("CI").map(|_| {
+        ["sqlite", "postgres", "mariadb"]
+            .map(str::to_owned)
+            .to_vec()
+    });
     let required = listed("UPSERT_REQUIRE").or(in_ci).unwrap_or_default();
     let mut databases = Vec::new();
     for (word, variable) in [
@@ -63,8 +78,14 @@ pub(super) async fn find() -> Result<Vec<Database>, String> {
         ("mariadb", "UPSERT_MARIADB_URL"),
         ("mysql", "UPSERT_MYSQL_URL"),
     ] {
-        let named = only.as_ref().is_none_or(|only| only.iter().any(|found| found == word));
-        let url = if variable.is_empty() { Some(String::new()) } else { env::var(variable).ok() };
+        let named = only
+            .as_ref()
+            .is_none_or(|only| only.iter().any(|found| found == word));
+        let url = if variable.is_empty() {
+            Some(String::new())
+        } else {
+            env::var(variable).ok()
+        };
         let left_out = match url {
             _ if !named => "UPSERT_ONLY does not name it".to_owned(),
             None => format!("set {variable}"),
@@ -89,7 +110,12 @@ async fn connect(word: &'static str, url: &str) -> Result<Database, sqlx::Error>
         "sqlite" => {
             let mut conn = SqliteConnection::connect("sqlite::memory:").await?;
             for result in RESULTS {
-                let sql = create_table("CREATE TABLE", result, ["INTEGER", "INTEGER", "REAL", "TEXT", "BOOLEAN"], '"');
+                let sql = create_table(
+                    "CREATE TABLE",
+                    result,
+                    ["INTEGER", "INTEGER", "REAL", "TEXT", "BOOLEAN"],
+                    '"',
+                );
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
             }
             Ok(Database::Sqlite(conn))
@@ -97,7 +123,13 @@ async fn connect(word: &'static str, url: &str) -> Result<Database, sqlx::Error>
         "postgres" => {
             let mut conn = PgConnection::connect(url).await?;
             for result in RESULTS {
-                let types = ["bigint", "integer", "double precision", "text COLLATE \"C\"", "boolean"];
+                let types = [
+                    "bigint",
+                    "integer",
+                    "double precision",
+                    "text COLLATE \"C\"",
+                    "boolean",
+                ];
                 let sql = create_table("CREATE TEMPORARY TABLE", result, types, '"');
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
             }
@@ -106,7 +138,9 @@ async fn connect(word: &'static str, url: &str) -> Result<Database, sqlx::Error>
         _ => {
             let mut conn = MySqlConnection::connect(url).await?;
             let name = format!("upsert_meaning_{}", std::process::id());
-            let sql = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; USE {name}");
+            let sql = format!(
+                "CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin; USE {name}"
+            );
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
             for result in RESULTS {
                 let types = ["BIGINT", "INT", "DOUBLE", "VARCHAR(700)", "BOOLEAN"];
@@ -141,7 +175,9 @@ fn create_table(create: &str, result: &str, types: [&str; 5], quote: char) -> St
 }
 
 fn stored() -> impl Iterator<Item = (&'static str, &'static str)> {
-    FIELDS.into_iter().filter(|(name, _)| !PARAMS.contains(name))
+    FIELDS
+        .into_iter()
+        .filter(|(name, _)| !PARAMS.contains(name))
 }
 
 /// The value of a field; in the new row, the result's own is 1 where the condition is asked, so that it shows.
@@ -149,12 +185,18 @@ fn value(name: &str, values: &[(&'static str, Value)], result: i64) -> Value {
     match name {
         "k" => Value::Int(1),
         "r" => Value::Int(result),
-        _ => values.iter().find(|(found, _)| *found == name).map_or(Value::Null, |(_, value)| value.clone()),
+        _ => values
+            .iter()
+            .find(|(found, _)| *found == name)
+            .map_or(Value::Null, |(_, value)| value.clone()),
     }
 }
 
 fn type_of(name: &str, case: &Case) -> &'static str {
-    FIELDS.iter().find(|(found, _)| *found == name).map_or(case.result, |(_, ty)| ty)
+    FIELDS
+        .iter()
+        .find(|(found, _)| *found == name)
+        .map_or(case.result, |(_, ty)| ty)
 }
 
 /// The stored row as an INSERT. It and all others come as binds.
@@ -163,7 +205,12 @@ fn insert_old(case: &Case, placeholder: impl Fn(usize) -> String) -> String {
     let mut columns: Vec<_> = stored().map(|(name, _)| name).collect();
     columns.extend(with_result.then_some("r"));
     let values: Vec<_> = (1..=columns.len()).map(placeholder).collect();
-    format!("INSERT INTO {} ({}) VALUES ({})", table(case.result), columns.join(", "), values.join(", "))
+    format!(
+        "INSERT INTO {} ({}) VALUES ({})",
+        table(case.result),
+        columns.join(", "),
+        values.join(", ")
+    )
 }
 
 macro_rules! add {
@@ -171,7 +218,9 @@ macro_rules! add {
         let value: Value = $value;
         let added = match $ty {
             "i64" | "Option<i64>" => $arguments.add(integer(&value)),
-            "Option<i32>" => $arguments.add(integer(&value).and_then(|value| i32::try_from(value).ok())),
+            "Option<i32>" => {
+                $arguments.add(integer(&value).and_then(|value| i32::try_from(value).ok()))
+            }
             "Option<f64>" => $arguments.add(match value {
                 Value::Float(value) => Some(value),
                 _ => None,
@@ -200,7 +249,9 @@ macro_rules! put {
     ($conn:expr, $arguments:ty, $case:expr, $sql:expr, $names:expr, $placeholder:expr) => {{
         let (case, conn): (&Case, _) = ($case, $conn);
         let delete = format!("DELETE FROM {}", table(case.result));
-        sqlx::query(AssertSqlSafe(delete)).execute(&mut *conn).await?;
+        sqlx::query(AssertSqlSafe(delete))
+            .execute(&mut *conn)
+            .await?;
         if case.place != Place::Insert {
             let mut arguments = <$arguments>::default();
             for (name, ty) in stored() {
@@ -210,24 +261,35 @@ macro_rules! put {
                 add!(arguments, case.result, Value::Int(0));
             }
             let insert = insert_old(case, $placeholder);
-            sqlx::query_with(AssertSqlSafe(insert), arguments).execute(&mut *conn).await?;
+            sqlx::query_with(AssertSqlSafe(insert), arguments)
+                .execute(&mut *conn)
+                .await?;
         }
         let mut arguments = <$arguments>::default();
         for name in $names {
             add!(arguments, type_of(name, case), value(name, &case.new, 1));
         }
-        sqlx::query_with(AssertSqlSafe($sql.to_owned()), arguments).persistent(false).execute(&mut *conn).await?;
+        sqlx::query_with(AssertSqlSafe($sql.to_owned()), arguments)
+            .persistent(false)
+            .execute(&mut *conn)
+            .await?;
         let select = format!("SELECT r FROM {}", table(case.result));
-        let rows = sqlx::query(AssertSqlSafe(select)).fetch_all(&mut *conn).await?;
+        let rows = sqlx::query(AssertSqlSafe(select))
+            .fetch_all(&mut *conn)
+            .await?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        Ok::<Value, sqlx::Error>(match case.result {
-            "Option<i64>" => row.try_get::<Option<i64>, _>(0)?.map(Value::Int),
-            "Option<i32>" => row.try_get::<Option<i32>, _>(0)?.map(|value| Value::Int(value.into())),
-            "Option<f64>" => row.try_get::<Option<f64>, _>(0)?.map(Value::Float),
-            "Option<String>" => row.try_get::<Option<String>, _>(0)?.map(Value::Text),
-            _ => row.try_get::<Option<bool>, _>(0)?.map(Value::Bool),
-        }
-        .unwrap_or(Value::Null))
+        Ok::<Value, sqlx::Error>(
+            match case.result {
+                "Option<i64>" => row.try_get::<Option<i64>, _>(0)?.map(Value::Int),
+                "Option<i32>" => row
+                    .try_get::<Option<i32>, _>(0)?
+                    .map(|value| Value::Int(value.into())),
+                "Option<f64>" => row.try_get::<Option<f64>, _>(0)?.map(Value::Float),
+                "Option<String>" => row.try_get::<Option<String>, _>(0)?.map(Value::Text),
+                _ => row.try_get::<Option<bool>, _>(0)?.map(Value::Bool),
+            }
+            .unwrap_or(Value::Null),
+        )
     }};
 }
 
@@ -241,7 +303,12 @@ impl Database {
     }
 
     /// Runs the upsert, and gives its text and what became of the result column.
-    pub(super) async fn run(&mut self, case: &Case, texts: &Texts, names: &[&str]) -> (String, Outcome) {
+    pub(super) async fn run(
+        &mut self,
+        case: &Case,
+        texts: &Texts,
+        names: &[&str],
+    ) -> (String, Outcome) {
         let plain = |statements: &[super::super::Statement]| {
             let found = statements.iter().find(|(name, _)| *name == "upsert");
             found.map_or_else(String::new, |(_, text)| text.clone())
@@ -258,8 +325,14 @@ impl Database {
                 (sql, outcome(done, &["integer overflow"]))
             }
             Self::MySql(_, conn, _) => {
-                let found = texts.mysql.binding.iter().find(|(name, ..)| *name == "upsert");
-                let (sql, slots) = found.map_or_else(Default::default, |(_, sql, slots)| (sql.clone(), slots.clone()));
+                let found = texts
+                    .mysql
+                    .binding
+                    .iter()
+                    .find(|(name, ..)| *name == "upsert");
+                let (sql, slots) = found.map_or_else(Default::default, |(_, sql, slots)| {
+                    (sql.clone(), slots.clone())
+                });
                 let names: Vec<&str> = slots
                     .iter()
                     .filter_map(|slot| match slot {
@@ -268,22 +341,46 @@ impl Database {
                     })
                     .collect();
                 let done = mysql(conn, case, &sql, &names).await;
-                let raised = ["out of range", "Out of range", "Got overflow", "Division by 0"];
+                let raised = [
+                    "out of range",
+                    "Out of range",
+                    "Got overflow",
+                    "Division by 0",
+                ];
                 (sql, outcome(done, &raised))
             }
         }
     }
 }
 
-async fn postgres(conn: &mut PgConnection, case: &Case, sql: &str, names: &[&str]) -> Result<Value, sqlx::Error> {
-    put!(conn, PgArguments, case, sql, names, |number| format!("${number}"))
+async fn postgres(
+    conn: &mut PgConnection,
+    case: &Case,
+    sql: &str,
+    names: &[&str],
+) -> Result<Value, sqlx::Error> {
+    put!(conn, PgArguments, case, sql, names, |number| format!(
+        "${number}"
+    ))
 }
 
-async fn sqlite(conn: &mut SqliteConnection, case: &Case, sql: &str, names: &[&str]) -> Result<Value, sqlx::Error> {
-    put!(conn, SqliteArguments, case, sql, names, |number| format!("?{number}"))
+async fn sqlite(
+    conn: &mut SqliteConnection,
+    case: &Case,
+    sql: &str,
+    names: &[&str],
+) -> Result<Value, sqlx::Error> {
+    put!(conn, SqliteArguments, case, sql, names, |number| format!(
+        "?{number}"
+    ))
 }
 
-async fn mysql(conn: &mut MySqlConnection, case: &Case, sql: &str, names: &[&str]) -> Result<Value, sqlx::Error> {
+async fn mysql(
+    conn: &mut MySqlConnection,
+    case: &Case,
+    sql: &str,
+    names: &[&str],
+) -> Result<Value, sqlx::Error> {
     put!(conn, MySqlArguments, case, sql, names, |_| "?".to_owned())
 }
 
@@ -293,7 +390,10 @@ fn outcome(done: Result<Value, sqlx::Error>, raised: &[&str]) -> Outcome {
         Ok(value) => Outcome::Value(value),
         Err(sqlx::Error::Database(error)) => {
             let code = error.code().unwrap_or_default();
-            if raised.iter().any(|raised| code == *raised || error.message().contains(raised)) {
+            if raised
+                .iter()
+                .any(|raised| code == *raised || error.message().contains(raised))
+            {
                 Outcome::Raised
             } else {
                 Outcome::Failed(format!("{code}: {}", error.message()))

@@ -119,7 +119,10 @@ pub(super) fn evaluate(tree: &Tree, row: &Row) -> Result<Value, Stop> {
 
 /// All operands. Where one is NULL and another raises, a database may stop at the first.
 fn all(operands: &[&Tree], row: &Row) -> Result<Vec<Value>, Stop> {
-    let values: Vec<_> = operands.iter().map(|operand| evaluate(operand, row)).collect();
+    let values: Vec<_> = operands
+        .iter()
+        .map(|operand| evaluate(operand, row))
+        .collect();
     let unspecified = values.contains(&Err(Stop::Unspecified));
     if unspecified || (values.contains(&Err(Stop::Raise)) && values.contains(&Ok(Value::Null))) {
         return Err(Stop::Unspecified);
@@ -134,6 +137,9 @@ fn integers(operator: &str, values: &[Value]) -> Result<Value, Stop> {
     let value = match operator {
         "+" => one.checked_add(two),
         "-" => one.checked_sub(two),
+        // MySQL takes the least integer for an overflow here.
+        "*" if one.checked_mul(two) == Some(i64::MIN) => return Err(Stop::Unspecified),
+        "/" if one == i64::MIN && two == 1 => return Err(Stop::Unspecified),
         "*" => one.checked_mul(two),
         "/" => one.checked_div(two),
         _ if two == -1 => Some(0),
@@ -159,7 +165,10 @@ fn floats(operator: &str, values: &[Value]) -> Result<Value, Stop> {
         _ => one / two,
     };
     let has_integer = values.iter().any(|value| matches!(value, Value::Int(_)));
-    let vanishes = matches!(operator, "*" | "/") && one != 0.0 && value.abs() < f64::MIN_POSITIVE && two != 0.0;
+    let vanishes = matches!(operator, "*" | "/")
+        && one != 0.0
+        && value.abs() < f64::MIN_POSITIVE
+        && two != 0.0;
     if vanishes || (has_integer && value.abs() > EXACT as f64 && value.is_finite()) {
         return Err(Stop::Unspecified);
     }
@@ -175,8 +184,12 @@ fn compare(one: &Value, two: &Value) -> Result<Ordering, Stop> {
         (Value::Text(one), Value::Text(two)) => Ok(one.as_bytes().cmp(two.as_bytes())),
         (Value::Bool(one), Value::Bool(two)) => Ok(one.cmp(two)),
         (Value::Float(one), Value::Float(two)) => one.partial_cmp(two).ok_or(Stop::Unspecified),
-        (Value::Int(one), Value::Float(two)) => as_float(*one)?.partial_cmp(two).ok_or(Stop::Unspecified),
-        (Value::Float(one), Value::Int(two)) => one.partial_cmp(&as_float(*two)?).ok_or(Stop::Unspecified),
+        (Value::Int(one), Value::Float(two)) => {
+            as_float(*one)?.partial_cmp(two).ok_or(Stop::Unspecified)
+        }
+        (Value::Float(one), Value::Int(two)) => {
+            one.partial_cmp(&as_float(*two)?).ok_or(Stop::Unspecified)
+        }
         _ => Err(Stop::Unspecified),
     }
 }
@@ -184,7 +197,11 @@ fn compare(one: &Value, two: &Value) -> Result<Ordering, Stop> {
 fn call(name: &str, mut values: Vec<Value>) -> Result<Value, Stop> {
     match name {
         "greatest" | "least" => {
-            let wanted = if name == "greatest" { Ordering::Greater } else { Ordering::Less };
+            let wanted = if name == "greatest" {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            };
             let mut found = Value::Null;
             for value in values.into_iter().filter(|value| *value != Value::Null) {
                 if found == Value::Null || compare(&value, &found)? == wanted {
@@ -203,7 +220,8 @@ fn call(name: &str, mut values: Vec<Value>) -> Result<Value, Stop> {
             }));
         }
         "nullif" => {
-            let equal = !values.contains(&Value::Null) && compare(&values[0], &values[1])? == Ordering::Equal;
+            let equal = !values.contains(&Value::Null)
+                && compare(&values[0], &values[1])? == Ordering::Equal;
             return Ok(if equal { Value::Null } else { values.remove(0) });
         }
         _ => {}
@@ -214,7 +232,9 @@ fn call(name: &str, mut values: Vec<Value>) -> Result<Value, Stop> {
     match (name, &values[0]) {
         ("abs", Value::Int(value)) => value.checked_abs().map(Value::Int).ok_or(Stop::Raise),
         ("abs", Value::Float(value)) => Ok(Value::Float(value.abs())),
-        ("round", Value::Float(value)) if value.abs() > (EXACT / 4) as f64 => Err(Stop::Unspecified),
+        ("round", Value::Float(value)) if value.abs() > (EXACT / 4) as f64 => {
+            Err(Stop::Unspecified)
+        }
         ("round", Value::Float(value)) => Ok(Value::Float(value.round())),
         ("length", Value::Text(text)) => Ok(Value::Int(text.chars().count() as i64)),
         ("lower" | "upper", Value::Text(text)) if !text.is_ascii() => Err(Stop::Unspecified),

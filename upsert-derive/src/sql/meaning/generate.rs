@@ -19,43 +19,96 @@ pub(super) struct Case {
 const DEPTH: usize = 4;
 
 pub(super) fn case() -> impl Strategy<Value = Case> {
-    let place = prop_oneof![3 => Just(Place::Update), 1 => Just(Place::Insert), 1 => Just(Place::Where)];
+    let place =
+        prop_oneof![3 => Just(Place::Update), 1 => Just(Place::Insert), 1 => Just(Place::Where)];
     place.prop_flat_map(|place| {
         let levels = Levels::of(place);
         let tree = match place {
-            Place::Where => levels.bools.clone().prop_map(|tree| (tree, "Option<i64>")).boxed(),
+            Place::Where => levels
+                .bools
+                .clone()
+                .prop_map(|tree| (tree, "Option<i64>"))
+                .boxed(),
             _ => prop_oneof![
-                levels.integers.clone().prop_map(|tree| (tree, "Option<i64>")),
-                levels.integers.clone().prop_map(|tree| (tree, "Option<i32>")),
+                levels
+                    .integers
+                    .clone()
+                    .prop_map(|tree| (tree, "Option<i64>")),
+                levels
+                    .integers
+                    .clone()
+                    .prop_map(|tree| (tree, "Option<i32>")),
                 levels.floats.clone().prop_map(|tree| (tree, "Option<f64>")),
-                levels.texts.clone().prop_map(|tree| (tree, "Option<String>")),
+                levels
+                    .texts
+                    .clone()
+                    .prop_map(|tree| (tree, "Option<String>")),
                 levels.bools.clone().prop_map(|tree| (tree, "Option<bool>")),
             ]
             .boxed(),
         };
-        (tree, row(), row()).prop_map(move |((tree, result), old, new)| Case { tree, place, result, old, new })
+        (tree, row(), row()).prop_map(move |((tree, result), old, new)| Case {
+            tree,
+            place,
+            result,
+            old,
+            new,
+        })
     })
 }
 
 /// Values of every field, with many that are close to an edge.
 fn row() -> impl Strategy<Value = Values> {
-    let nullable = |value: BoxedStrategy<Value>| prop_oneof![1 => Just(Value::Null), 5 => value].boxed();
+    let nullable =
+        |value: BoxedStrategy<Value>| prop_oneof![1 => Just(Value::Null), 5 => value].boxed();
     let wide = || {
-        let edges = [i64::MAX, i64::MIN, i64::MAX - 1, 2_147_483_647, 3_000_000_000, -3_000_000_000];
-        nullable(prop_oneof![4 => -8_i64..9, 1 => select(edges.to_vec())].prop_map(Value::Int).boxed())
+        let edges = [
+            i64::MAX,
+            i64::MIN,
+            i64::MAX - 1,
+            2_147_483_647,
+            3_000_000_000,
+            -3_000_000_000,
+        ];
+        nullable(
+            prop_oneof![4 => -8_i64..9, 1 => select(edges.to_vec())]
+                .prop_map(Value::Int)
+                .boxed(),
+        )
     };
-    let narrow = prop_oneof![4 => -8_i64..9, 1 => select(vec![i64::from(i32::MAX), i64::from(i32::MIN)])];
+    let narrow =
+        prop_oneof![4 => -8_i64..9, 1 => select(vec![i64::from(i32::MAX), i64::from(i32::MIN)])];
     let narrow = nullable(narrow.prop_map(Value::Int).boxed());
     let float = || {
-        let values = [0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, -7.25, 100.0, 1e10, 1e200, -1e200];
+        let values = [
+            0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, -7.25, 100.0, 1e10, 1e200, -1e200,
+        ];
         nullable(select(values.to_vec()).prop_map(Value::Float).boxed())
     };
-    let text = || nullable(select(TEXTS.to_vec()).prop_map(|text| Value::Text(text.to_owned())).boxed());
+    let text = || {
+        nullable(
+            select(TEXTS.to_vec())
+                .prop_map(|text| Value::Text(text.to_owned()))
+                .boxed(),
+        )
+    };
     let bool = || nullable(any::<bool>().prop_map(Value::Bool).boxed());
-    let columns = (wide(), wide(), narrow, float(), float(), text(), text(), bool(), bool());
+    let columns = (
+        wide(),
+        wide(),
+        narrow,
+        float(),
+        float(),
+        text(),
+        text(),
+        bool(),
+        bool(),
+    );
     let params = (wide(), float(), text(), bool());
     (columns, params).prop_map(|((a, b, c, f, g, s, t, p, q), (n, h, u, v))| {
-        let names = ["a", "b", "c", "f", "g", "s", "t", "p", "q", "n", "h", "u", "v"];
+        let names = [
+            "a", "b", "c", "f", "g", "s", "t", "p", "q", "n", "h", "u", "v",
+        ];
         let values = [a, b, c, f, g, s, t, p, q, n, h, u, v];
         names.into_iter().zip(values).collect()
     })
@@ -63,7 +116,20 @@ fn row() -> impl Strategy<Value = Values> {
 
 /// None ends in a space: some collations would not see it.
 const TEXTS: [&str; 14] = [
-    "", "a", "b", "ab", "Zebra", "éa", "日本", "it's", "back\\slash", "100%", "what?", "$1", "{old.a}", "\"--",
+    "",
+    "a",
+    "b",
+    "ab",
+    "Zebra",
+    "éa",
+    "日本",
+    "it's",
+    "back\\slash",
+    "100%",
+    "what?",
+    "$1",
+    "{old.a}",
+    "\"--",
 ];
 
 /// Expressions of one depth, by what they give.
@@ -113,10 +179,12 @@ impl Levels {
         let (int, float, text, bool) = (&self.integers, &self.floats, &self.texts, &self.bools);
         let number = prop_oneof![int.clone(), float.clone()].boxed();
         // Without a column a database may compute it once and for all, branch or not.
-        let computed = |operators: &[&'static str], left: BoxedStrategy<Tree>, right: BoxedStrategy<Tree>| {
-            let with_column = left.prop_filter("a column", has_column);
-            (select(operators.to_vec()), with_column, right).prop_map(|(operator, left, right)| binary(operator, left, right))
-        };
+        let computed =
+            |operators: &[&'static str], left: BoxedStrategy<Tree>, right: BoxedStrategy<Tree>| {
+                let with_column = left.prop_filter("a column", has_column);
+                (select(operators.to_vec()), with_column, right)
+                    .prop_map(|(operator, left, right)| binary(operator, left, right))
+            };
         let compared = &["==", "!=", "<", "<=", ">", ">="];
         // The collation of a comparison is a column's; in an insert there are none.
         let text_column = columns(place, &["s", "t"], Ty::Text);
@@ -124,7 +192,11 @@ impl Levels {
             Place::Insert => bool.clone(),
             _ => texts,
         };
-        let chosen_text = (select(vec!["greatest", "least", "nullif"]), text_column.clone(), text.clone())
+        let chosen_text = (
+            select(vec!["greatest", "least", "nullif"]),
+            text_column.clone(),
+            text.clone(),
+        )
             .prop_map(|(name, one, two)| Tree::Call(name, vec![one, two]));
         let chosen_text = match place {
             Place::Insert => text.clone(),
@@ -198,9 +270,18 @@ fn shared(number: &BoxedStrategy<Tree>, bool: &BoxedStrategy<Tree>) -> BoxedStra
     let (one, two, three) = (number.clone(), number.clone(), number.clone());
     let or_null = prop_oneof![4 => number.clone(), 1 => null()].boxed();
     prop_oneof![
-        (select(vec!["coalesce", "greatest", "least", "nullif"]), one.clone(), or_null.clone())
+        (
+            select(vec!["coalesce", "greatest", "least", "nullif"]),
+            one.clone(),
+            or_null.clone()
+        )
             .prop_map(|(name, one, two)| Tree::Call(name, vec![one, two])),
-        (select(vec!["coalesce", "greatest", "least"]), one.clone(), two, three)
+        (
+            select(vec!["coalesce", "greatest", "least"]),
+            one.clone(),
+            two,
+            three
+        )
             .prop_map(|(name, one, two, three)| Tree::Call(name, vec![one, two, three])),
         branch(bool, &one, &or_null),
         branch(bool, &or_null, &one),
@@ -209,10 +290,18 @@ fn shared(number: &BoxedStrategy<Tree>, bool: &BoxedStrategy<Tree>) -> BoxedStra
 }
 
 fn columns(place: Place, names: &[&'static str], ty: Ty) -> BoxedStrategy<Tree> {
-    let sides = if place == Place::Insert { vec!["new"] } else { vec!["old", "new"] };
+    let sides = if place == Place::Insert {
+        vec!["new"]
+    } else {
+        vec!["old", "new"]
+    };
     (select(sides), select(names.to_vec()))
         .prop_map(move |(side, name)| {
-            let side = if super::PARAMS.contains(&name) { "new" } else { side };
+            let side = if super::PARAMS.contains(&name) {
+                "new"
+            } else {
+                side
+            };
             Tree::Column(side, name, ty)
         })
         .boxed()
@@ -222,14 +311,20 @@ fn binary(operator: &'static str, left: Tree, right: Tree) -> Tree {
     Tree::Binary(operator, Box::new(left), Box::new(right))
 }
 
-fn branch(condition: &BoxedStrategy<Tree>, then: &BoxedStrategy<Tree>, otherwise: &BoxedStrategy<Tree>) -> BoxedStrategy<Tree> {
+fn branch(
+    condition: &BoxedStrategy<Tree>,
+    then: &BoxedStrategy<Tree>,
+    otherwise: &BoxedStrategy<Tree>,
+) -> BoxedStrategy<Tree> {
     (condition.clone(), then.clone(), otherwise.clone())
         .prop_map(|(condition, then, otherwise)| Tree::If(Box::new([condition, then, otherwise])))
         .boxed()
 }
 
 fn call(name: &'static str, values: Vec<BoxedStrategy<Tree>>) -> BoxedStrategy<Tree> {
-    values.prop_map(move |values| Tree::Call(name, values)).boxed()
+    values
+        .prop_map(move |values| Tree::Call(name, values))
+        .boxed()
 }
 
 fn has_column(tree: &Tree) -> bool {

@@ -51,9 +51,13 @@ fn expressions_mean_the_same_everywhere() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let databases = runtime.block_on(databases::find()).expect("the databases that are required");
+    let databases = runtime
+        .block_on(databases::find())
+        .expect("the databases that are required");
     let databases = RefCell::new(databases);
-    let cases = env::var("UPSERT_CASES").ok().and_then(|cases| cases.parse().ok());
+    let cases = env::var("UPSERT_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
     let mut runner = TestRunner::new(Config {
         cases: cases.unwrap_or(400),
         failure_persistence: None,
@@ -83,33 +87,52 @@ fn expected(case: &Case) -> Result<Value, Stop> {
         Place::Insert => &case.new,
         Place::Update | Place::Where => &case.old,
     };
-    let value = evaluate(&case.tree, &Row { old, new: &case.new })?;
+    let value = evaluate(
+        &case.tree,
+        &Row {
+            old,
+            new: &case.new,
+        },
+    )?;
     if case.place == Place::Where {
         let written = matches!(value, Value::Bool(true));
         return Ok(Value::Int(i64::from(written)));
     }
     match value {
-        Value::Int(value) if case.result == "Option<i32>" && i32::try_from(value).is_err() => Err(Stop::Raise),
-        Value::Int(value) if case.result == "Option<f64>" => evaluate::as_float(value).map(Value::Float),
+        Value::Int(value) if case.result == "Option<i32>" && i32::try_from(value).is_err() => {
+            Err(Stop::Raise)
+        }
+        Value::Int(value) if case.result == "Option<f64>" => {
+            evaluate::as_float(value).map(Value::Float)
+        }
         value => Ok(value),
     }
 }
 
-async fn compare(case: &Case, expected: &Outcome, databases: &mut [Database]) -> Result<(), TestCaseError> {
+async fn compare(
+    case: &Case,
+    expected: &Outcome,
+    databases: &mut [Database],
+) -> Result<(), TestCaseError> {
     let source = source(case);
-    let input: DeriveInput = syn::parse_str(&source).map_err(|error| fail(format!("{error}\n{source}")))?;
+    let input: DeriveInput =
+        syn::parse_str(&source).map_err(|error| fail(format!("{error}\n{source}")))?;
     let mut faults = Faults::default();
     let parsed = parse::read(&input, &mut faults).ok_or_else(|| fail(&source))?;
     let models = model::resolve(&parsed, &mut faults);
     if !faults.is_empty() {
         return Err(fail(format!("{}\n{source}", faults.into_compile_errors())));
     }
-    let [model] = &models[..] else { return Err(fail(&source)) };
+    let [model] = &models[..] else {
+        return Err(fail(&source));
+    };
     let names: Vec<&str> = model
         .binds
         .iter()
         .map(|bind| match bind {
-            Bind::Value(field) | Bind::IsSet(field) => FIELDS.get(*field).map_or("r", |(name, _)| *name),
+            Bind::Value(field) | Bind::IsSet(field) => {
+                FIELDS.get(*field).map_or("r", |(name, _)| *name)
+            }
         })
         .collect();
     let texts: Texts = write(model);
@@ -131,7 +154,11 @@ async fn compare(case: &Case, expected: &Outcome, databases: &mut [Database]) ->
 /// The struct as a user would write it.
 fn source(case: &Case) -> String {
     let fields = FIELDS.map(|(name, ty)| {
-        let param = if PARAMS.contains(&name) { "#[upsert(param)] " } else { "" };
+        let param = if PARAMS.contains(&name) {
+            "#[upsert(param)] "
+        } else {
+            ""
+        };
         format!("{param}{name}: {ty}")
     });
     let expression = &case.tree;

@@ -84,7 +84,10 @@ impl Tree {
 }
 
 fn common<'a>(values: impl IntoIterator<Item = &'a Tree>) -> Ty {
-    let kinds = values.into_iter().map(Tree::ty).filter(|ty| *ty != Ty::Null);
+    let kinds = values
+        .into_iter()
+        .map(Tree::ty)
+        .filter(|ty| *ty != Ty::Null);
     kinds
         .reduce(|one, two| if one == two { one } else { Ty::Float })
         .unwrap_or(Ty::Null)
