@@ -12,10 +12,17 @@ mod harness;
 mod actions;
 mod conflict_target;
 mod do_nothing;
+mod expressions;
 mod get_or_insert;
+mod guards;
 mod laws;
+mod named;
+mod params;
+mod patch;
 mod returning;
 mod scenarios;
+mod soft_delete;
+mod targets;
 
 use harness::Registry;
 use libtest_mimic::Arguments;
@@ -31,10 +38,17 @@ fn main() -> anyhow::Result<ExitCode> {
     actions::register(&mut registry);
     conflict_target::register(&mut registry);
     do_nothing::register(&mut registry);
+    expressions::register(&mut registry);
     get_or_insert::register(&mut registry);
+    guards::register(&mut registry);
     laws::register(&mut registry);
+    named::register(&mut registry);
+    params::register(&mut registry);
+    patch::register(&mut registry);
     returning::register(&mut registry);
     scenarios::register(&mut registry);
+    soft_delete::register(&mut registry);
+    targets::register(&mut registry);
     let scores = registry.scores();
     let conclusion = libtest_mimic::run(&arguments, registry.trials);
     if !arguments.list {
