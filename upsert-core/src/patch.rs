@@ -35,7 +35,8 @@ use sqlx::{Database, Decode, Encode, Type};
 ///
 /// What `Keep` means when the row is new:
 ///
-/// - MySQL, MariaDB: the column gets its default.
+/// - MySQL, MariaDB: the column gets its default. A column that is NOT NULL has to have one: without it the servers refuse the
+///   statement, whatever is given ([`NotNullViolation`](crate::ErrorKind::NotNullViolation)).
 /// - PostgreSQL, SQLite: the column gets NULL, since their statements cannot choose a default by a bind; a column that is NOT
 ///   NULL then refuses the row ([`NotNullViolation`](crate::ErrorKind::NotNullViolation)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -1,7 +1,7 @@
 //! What goes out beside a compile error: impls that do nothing, so that one mistake stays one message.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{DeriveInput, Generics, Ident, LitStr, Type, parse_quote};
 
@@ -103,6 +103,7 @@ fn method(
     name: &LitStr,
 ) -> Option<TokenStream> {
     let method: Ident = name.parse().ok()?;
+    let sql = format_ident!("{method}_sql");
     let DeriveInput { vis, ident, .. } = derive;
     let (_, ty_generics, _) = derive.generics.split_for_impl();
     let (impl_generics, _, where_clause) = generics.split_for_impl();
@@ -118,6 +119,12 @@ fn method(
                 __E: __upsert::ExecutorFor<Self, __Named> + '__e,
             {
                 __upsert::upsert_one::<Self, __E, __Named>(self, __executor)
+            }
+
+            #[doc(hidden)]
+            #[allow(dead_code)]
+            #vis fn #sql<__DB: __upsert::Dialect>() -> __upsert::Sql {
+                __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<__Named>>::MODEL)
             }
         }
     })

@@ -26,6 +26,15 @@ pub(super) trait Returning: Dialect {
     /// Whether the first column of a row is true.
     fn is_true(row: &Self::Row) -> bool;
 
+    /// Whether a statement that failed like this is worth another try, now that what the connection knew of the tables has been
+    /// read again.
+    fn renews(
+        _conn: &mut Self::Connection,
+        _error: &sqlx::Error,
+    ) -> impl Future<Output = bool> + Send {
+        std::future::ready(false)
+    }
+
     /// Runs a statement, and gives the number of rows it inserted or updated.
     fn execute(
         conn: &mut Self::Connection,
@@ -56,8 +65,13 @@ where
     T: UpsertModel<DB, S>,
     S: 'static,
 {
-    let arguments = bind_row::<DB, T, S>(row)?;
-    match DB::fetch(conn, sql, arguments).await {
+    let mut done = DB::fetch(conn, sql, bind_row::<DB, T, S>(row)?).await;
+    if let Err(error) = &done
+        && DB::renews(conn, error).await
+    {
+        done = DB::fetch(conn, sql, bind_row::<DB, T, S>(row)?).await;
+    }
+    match done {
         Ok(Some(returned)) => decode::<DB, T, S>(&returned).map(Some),
         Ok(None) => Ok(None),
         Err(source) => Err(explain::<DB, T, S>(conn, row, source).await),
@@ -131,11 +145,30 @@ where
     T: UpsertModel<DB, S>,
     S: 'static,
 {
-    let arguments = bind_row::<DB, T, S>(row)?;
-    match DB::execute(conn, DB::texts(T::MODEL).upsert, arguments).await {
+    match execute::<DB, T, S>(conn, DB::texts(T::MODEL).upsert, row).await? {
         Ok(rows) => Ok(rows),
         Err(source) => Err(explain::<DB, T, S>(conn, row, source).await),
     }
+}
+
+/// Sends `sql` with the whole row bound; the outer error is one of binding.
+async fn execute<DB, T, S>(
+    conn: &mut DB::Connection,
+    sql: &'static str,
+    row: &T,
+) -> Result<Result<u64, sqlx::Error>, Error>
+where
+    DB: Returning,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    let mut done = DB::execute(conn, sql, bind_row::<DB, T, S>(row)?).await;
+    if let Err(error) = &done
+        && DB::renews(conn, error).await
+    {
+        done = DB::execute(conn, sql, bind_row::<DB, T, S>(row)?).await;
+    }
+    Ok(done)
 }
 
 pub(super) async fn insert_if_absent<DB, T, S>(
@@ -147,9 +180,7 @@ where
     T: UpsertModel<DB, S>,
     S: 'static,
 {
-    let arguments = bind_row::<DB, T, S>(row)?;
-    let rows = DB::execute(conn, DB::texts(T::MODEL).insert_if_absent, arguments).await;
-    match rows {
+    match execute::<DB, T, S>(conn, DB::texts(T::MODEL).insert_if_absent, row).await? {
         Ok(rows) => Ok(rows > 0),
         Err(source) => Err(Error::from_driver::<DB>(T::MODEL, source)),
     }

@@ -36,7 +36,11 @@ pub(super) fn method(model: &Model) -> TokenStream {
         return TokenStream::new();
     };
     let name = literal.value();
-    let method = Ident::new(&name, literal.span());
+    // It may be a raw identifier; that it is one at all has been checked.
+    let Ok(mut method) = literal.parse::<Ident>() else {
+        return TokenStream::new();
+    };
+    method.set_span(literal.span());
     let vis = &model.derive.vis;
     let ident = &model.derive.ident;
     let (impl_generics, ty_generics, _) = model.derive.generics.split_for_impl();

@@ -239,7 +239,8 @@ fn refuse_quotes(word: &Word, expr: &Expr) -> syn::Result<()> {
         return Ok(());
     };
     let text = literal.value();
-    if !text.contains("old.") && !text.contains("new.") {
+    let is_expression = syn::parse_str::<Expr>(&text).is_ok();
+    if !is_expression || (!text.contains("old.") && !text.contains("new.")) {
         return Ok(());
     }
     let message = format!(

@@ -183,6 +183,14 @@ fn never_null(model: &Model) -> String {
 }
 
 fn create_index(model: &Model) -> String {
+    if let Some(constraint) = &model.target.constraint {
+        return format!(
+            "ALTER TABLE {} ADD CONSTRAINT {} UNIQUE ({})",
+            table::<Postgres>(&model.table),
+            quote::<Postgres>(constraint),
+            target::<Postgres>(model)
+        );
+    }
     let nulls = if model.target.nulls_not_distinct {
         " NULLS NOT DISTINCT"
     } else {

@@ -16,6 +16,10 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
                 model.texts.postgres.create_index
             ),
         ),
+        "42704" if message.starts_with("constraint ") => (
+            ErrorKind::MissingUniqueIndex,
+            format!("{message}; run `{}`", model.texts.postgres.create_index),
+        ),
         "55000" if message.contains("deferrable") => (
             ErrorKind::MissingUniqueIndex,
             format!(

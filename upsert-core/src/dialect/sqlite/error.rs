@@ -17,6 +17,12 @@ const SQLITE_CONSTRAINT_PRIMARYKEY: i32 = 1555;
 const SQLITE_CONSTRAINT_UNIQUE: i32 = 2067;
 const SQLITE_CONSTRAINT_ROWID: i32 = 2579;
 
+pub(super) fn is_missing_index(error: &dyn DatabaseError) -> bool {
+    error
+        .message()
+        .contains("ON CONFLICT clause does not match")
+}
+
 pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, String) {
     let message = error.message();
     let code = error
@@ -24,7 +30,7 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
         .and_then(|code| code.parse().ok())
         .unwrap_or(SQLITE_ERROR);
     match code {
-        SQLITE_ERROR if message.contains("ON CONFLICT clause does not match") => (
+        SQLITE_ERROR if is_missing_index(error) => (
             ErrorKind::MissingUniqueIndex,
             format!(
                 "no unique index stands behind the conflict target; run `{}`",

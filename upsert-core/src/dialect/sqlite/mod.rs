@@ -133,6 +133,19 @@ impl Returning for Sqlite {
         row.try_get(0).unwrap_or(false)
     }
 
+    /// A missing index may have come since, by another connection: SQLite looks at the file's tables when a statement runs, and
+    /// this error comes before that.
+    async fn renews(conn: &mut SqliteConnection, error: &sqlx::Error) -> bool {
+        let sqlx::Error::Database(error) = error else {
+            return false;
+        };
+        error::is_missing_index(&**error)
+            && conn
+                .fetch_all("SELECT 1 FROM sqlite_master LIMIT 1")
+                .await
+                .is_ok()
+    }
+
     async fn execute(
         conn: &mut SqliteConnection,
         sql: &'static str,

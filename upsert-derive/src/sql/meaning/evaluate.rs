@@ -137,6 +137,9 @@ fn integers(operator: &str, values: &[Value]) -> Result<Value, Stop> {
     let value = match operator {
         "+" => one.checked_add(two),
         "-" => one.checked_sub(two),
+        // MySQL takes the least integer for an overflow here.
+        "*" if one.checked_mul(two) == Some(i64::MIN) => return Err(Stop::Unspecified),
+        "/" if one == i64::MIN && two == 1 => return Err(Stop::Unspecified),
         "*" => one.checked_mul(two),
         "/" => one.checked_div(two),
         _ if two == -1 => Some(0),
