@@ -75,6 +75,9 @@ pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Model {
+    /// Where the struct stands, and what the upsert is called: no two models are the same, so none shares its place in memory
+    /// with another.
+    pub path: &'static str,
     /// The table as the user named it, for messages.
     pub table: &'static str,
     /// The conflict target as the user named it, for messages.

@@ -56,6 +56,7 @@ pub enum Invalid {}
 
 /// The model of a struct with mistakes in its attributes.
 pub const INVALID: Model = Model {
+    path: "",
     table: "",
     target: "",
     key: &[],

@@ -127,6 +127,10 @@ fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
         Some(schema) => format!("{schema}.{}", model.table.name),
         None => model.table.name.clone(),
     };
+    let name = model
+        .name
+        .map_or_else(String::new, |name| format!("::{}", name.value()));
+    let path = format!("::{}{name}", model.derive.ident);
     let target = target_shown(model);
     let column = |column: usize| &model.columns[column].name;
     let key = model.target.occurrences().into_iter().map(column);
@@ -157,6 +161,7 @@ fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
     let mysql = mysql_constant(&texts.mysql, model.binds.len());
     quote! {
         __upsert::Model {
+            path: ::core::concat!(::core::module_path!(), #path),
             table: #table,
             target: #target,
             key: &[#(#key),*],
