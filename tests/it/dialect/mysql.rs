@@ -47,7 +47,7 @@ models!(
 
 #[derive(Debug, Upsert)]
 #[upsert(table = "words", conflict = "lowered")]
-struct Functional {
+struct Lowered {
     lowered: String,
     n: i64,
 }
@@ -237,12 +237,12 @@ dialect_tests! {
         Ok(())
     }
 
-    /// A unique generated column is one like any other for reading, and `generated` is not for targets; a plain one is found.
+    /// Both servers compare the names of columns without regard to case.
     #[on(mysql)]
     async fn an_index_whose_column_is_written_otherwise(db: Db) -> Result<()> {
         db.run("CREATE TABLE words (LOWERED VARCHAR(191) NOT NULL UNIQUE, n BIGINT NOT NULL)")
             .await?;
-        let row = Functional {
+        let row = Lowered {
             lowered: "a".to_owned(),
             n: 1,
         };

@@ -367,7 +367,7 @@ dialect_tests! {
         Ok(())
     }
 
-    /// Rows that others may not see are not ours to update.
+    /// One number for the conflict, none for the row that was found.
     #[on(postgres)]
     async fn a_conflict_burns_a_number_and_get_or_insert_does_not(db: Db) -> Result<()> {
         db.run("CREATE TABLE boxes (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name TEXT UNIQUE, width BIGINT, height BIGINT, volume BIGINT DEFAULT 0)").await?;

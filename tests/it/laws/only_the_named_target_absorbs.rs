@@ -49,6 +49,20 @@ struct Nullable {
     n: i64,
 }
 
+/// An `Option` that the derive cannot see.
+#[derive(Debug, Clone, PartialEq, sqlx::Type)]
+#[sqlx(transparent)]
+struct Code(Option<String>);
+
+#[derive(Debug, Upsert)]
+#[upsert(table = "nullable", conflict = "tenant, code")]
+struct Hidden {
+    tenant: i64,
+    code: Code,
+    handle: String,
+    n: i64,
+}
+
 fn member(email: &str, handle: &str) -> Member {
     Member {
         email: email.to_owned(),
@@ -211,6 +225,30 @@ dialect_tests! {
         let stored: Vec<(Option<String>, i64)> =
             db.all(r#"SELECT "code", "n" FROM "nullable""#).await?;
         assert_eq!(stored, [(None, 1)]);
+        Ok(())
+    }
+
+    /// Nor are two NULLs the same key, which MySQL's and MariaDB's `<=>` would say.
+    async fn a_row_without_a_key_is_absorbed_by_nothing(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "nullable" ("tenant" BIGINT NOT NULL, "code" {text}, "handle" {text} NOT NULL UNIQUE, "n" BIGINT NOT NULL, UNIQUE ("tenant", "code"))"#).await?;
+        db.run(r#"INSERT INTO "nullable" VALUES (1, NULL, 'taken', 1)"#)
+            .await?;
+        let row = |handle: &str| Hidden {
+            tenant: 1,
+            code: Code(None),
+            handle: handle.to_owned(),
+            n: 2,
+        };
+        let error = row("taken")
+            .upsert(&db.pool)
+            .await
+            .expect_err("the handle is taken");
+        assert_eq!(error.kind(), ErrorKind::UniqueViolation);
+        assert_eq!(row("free").upsert(&db.pool).execute().await?, 1);
+        let stored: Vec<(String, i64)> = db
+            .all(r#"SELECT "handle", "n" FROM "nullable" ORDER BY "handle""#)
+            .await?;
+        assert_eq!(stored, [("free".to_owned(), 2), ("taken".to_owned(), 1)]);
         Ok(())
     }
 
