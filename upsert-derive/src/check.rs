@@ -371,11 +371,18 @@ pub(crate) fn suits(draft: &Draft, value: Kind, expr: &SynExpr, faults: &mut Fau
             ),
         );
     } else if matches!(value, Kind::Time(_)) && column.clock().is_none() {
-        faults.over(expr, format!("`{}` cannot hold a time", draft.name));
+        faults.over(expr, format!("`{}` cannot hold a time; use a date or time type, or an integer for seconds since 1970", draft.name));
     } else if !alike(column, value) {
+        let advice = match column {
+            Kind::Text if value.is_number() => "; `cast(…, \"text\")` makes a text of a number",
+            _ => "",
+        };
         faults.over(
             expr,
-            format!("`{}` cannot hold a value of this kind", draft.name),
+            format!(
+                "`{}` holds {column}, and this is {value}{advice}",
+                draft.name
+            ),
         );
     }
 }
