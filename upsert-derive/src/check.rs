@@ -535,7 +535,17 @@ pub(crate) fn names(named: &[Options], faults: &mut Faults) {
     let mut seen = Vec::new();
     for literal in named.iter().filter_map(|options| options.name.as_ref()) {
         let name = literal.value();
-        if syn::parse_str::<syn::Ident>(&name).is_err() {
+        if name.is_empty() {
+            faults.at(
+                literal.span(),
+                "the upsert has no name; write it like `record_login`",
+            );
+            continue;
+        }
+        // A keyword would have to be called as `r#match`.
+        if !syn::parse_str::<syn::Ident>(&name)
+            .is_ok_and(|ident| ident == name && !name.starts_with("r#"))
+        {
             faults.at(
                 literal.span(),
                 format!("`{name}` cannot be the name of a method; write it like `record_login`"),
