@@ -52,7 +52,7 @@ pub(crate) fn did_you_mean<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> String {
-    const NEAR: f64 = 0.75;
+    const NEAR: f64 = 0.8;
     let candidates: Vec<_> = candidates.into_iter().collect();
     let nearest = candidates
         .iter()

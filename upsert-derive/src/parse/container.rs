@@ -11,29 +11,29 @@ use crate::diagnostics::{Faults, did_you_mean};
 use crate::names::RENAME_RULES;
 use crate::parse::RuleWord;
 
-/// The words that stand on a struct.
+/// The words that stand on a struct, the common ones first: a message names only so many.
 pub(super) const WORDS: [&str; 22] = [
     "table",
     "conflict",
-    "conflict_where",
-    "constraint",
-    "nulls_not_distinct",
+    "generated",
+    "insert_only",
     "accumulate",
     "coalesce",
-    "greatest",
-    "least",
-    "insert_only",
-    "generated",
     "now",
     "set",
     "update_where",
+    "returning",
+    "name",
+    "rename_all",
+    "greatest",
+    "least",
     "skip_unchanged",
     "newer",
     "soft_delete",
     "on_deleted",
-    "returning",
-    "name",
-    "rename_all",
+    "conflict_where",
+    "constraint",
+    "nulls_not_distinct",
     "crate",
 ];
 
