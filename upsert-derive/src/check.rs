@@ -502,7 +502,7 @@ pub(crate) fn without_main(fields: &[parse::Field], main: &Options, faults: &mut
                 rule.name(),
                 match rule {
                     Rule::Word(word, _) => format!("{} = \"…\"", word.name()),
-                    Rule::Update(..) => "set(… = …)".to_owned(),
+                    Rule::Update(..) | Rule::Set(..) => "set(… = …)".to_owned(),
                 }
             ),
         );

@@ -403,7 +403,7 @@ fn apply_lists(
         if let Some(index) = find(&named, drafts, faults) {
             drafts[index]
                 .rules
-                .push(Rule::Update(Box::new(value.clone()), column.span()));
+                .push(Rule::Set(Box::new(value.clone()), column.span()));
         }
     }
 }
@@ -560,7 +560,7 @@ fn resolve_assignments(
                 Function::Least,
                 [Expr::old(column), Expr::new(column)],
             )),
-            Some(Rule::Update(expr, _)) => {
+            Some(Rule::Update(expr, _) | Rule::Set(expr, _)) => {
                 let scope = Scope {
                     columns: scope,
                     clock: draft.kind().clock(),
@@ -707,7 +707,7 @@ fn resolve_binds(columns: &[Column], assignments: &[Assignment], guard: &Guard) 
 /// Where an expression of the user's stands, for messages about several at once.
 pub(crate) fn rule_span(draft: &Draft) -> Option<Span> {
     draft.rules.first().map(|rule| match rule {
-        Rule::Update(expr, _) => expr.span(),
+        Rule::Update(expr, _) | Rule::Set(expr, _) => expr.span(),
         Rule::Word(_, span) => *span,
     })
 }

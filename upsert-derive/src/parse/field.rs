@@ -43,8 +43,10 @@ pub(crate) struct Field<'a> {
 #[derive(Clone)]
 pub(crate) enum Rule {
     Word(RuleWord, Span),
-    /// `update = EXPR` on the field, or `set(column = EXPR)` on the struct.
+    /// `update = EXPR` on the field.
     Update(Box<Expr>, Span),
+    /// `set(column = EXPR)` on the struct.
+    Set(Box<Expr>, Span),
 }
 
 /// The rules that are one word.
@@ -89,12 +91,13 @@ impl Rule {
         match self {
             Self::Word(word, _) => word.name(),
             Self::Update(..) => "update",
+            Self::Set(..) => "set",
         }
     }
 
     pub(crate) fn span(&self) -> Span {
         match self {
-            Self::Word(_, span) | Self::Update(_, span) => *span,
+            Self::Word(_, span) | Self::Update(_, span) | Self::Set(_, span) => *span,
         }
     }
 }
