@@ -61,14 +61,15 @@ pub(crate) fn target(
 }
 
 /// What is said about one column must make sense together.
-pub(crate) fn draft(draft: &Draft, target: &Target, faults: &mut Faults) {
+pub(crate) fn draft(draft: &Draft, target: &Target, all_read: bool, faults: &mut Faults) {
     named_once(draft, faults);
-    key(draft, target, faults);
+    key(draft, target, all_read, faults);
     generated(draft, faults);
     one_rule(draft, faults);
     patch(draft, faults);
     // A rule that has to go anyway need not suit the type.
-    if draft.key.is_empty() && draft.generated.is_empty() {
+    let is_patch = types::patch_inner(draft.ty).is_some();
+    if draft.key.is_empty() && draft.generated.is_empty() && !is_patch {
         coalesce(draft, faults);
         documents(draft, faults);
         now(draft, faults);
@@ -88,7 +89,7 @@ fn named_once(draft: &Draft, faults: &mut Faults) {
 }
 
 /// The key decides which row is meant, so no update may touch it; and a NULL in it would never conflict.
-fn key(draft: &Draft, target: &Target, faults: &mut Faults) {
+fn key(draft: &Draft, target: &Target, all_read: bool, faults: &mut Faults) {
     let Some(&span) = draft.key.first() else {
         return;
     };
@@ -124,7 +125,8 @@ fn key(draft: &Draft, target: &Target, faults: &mut Faults) {
             ),
         );
     }
-    let covered = target.predicate.is_some() || target.nulls_not_distinct;
+    // A word that could not be read may be the one that allows it.
+    let covered = target.predicate.is_some() || target.nulls_not_distinct || !all_read;
     if types::option_inner(draft.ty).is_some() && !covered {
         faults.at(
             span,
@@ -266,14 +268,17 @@ fn patch(draft: &Draft, faults: &mut Faults) {
             ),
         );
     }
-    if draft.json || draft.insert.is_some() {
-        faults.at(
-            draft.ident.span(),
-            format!(
-                "`{}` is a `Patch`, which goes with neither `json` nor `insert`",
-                draft.name
-            ),
-        );
+    let both = |word| {
+        format!(
+            "`{}` is a `Patch`, which does not go with `{word}`; keep one of the two",
+            draft.name
+        )
+    };
+    if draft.json {
+        faults.at(draft.ident.span(), both("json"));
+    }
+    if let Some(insert) = draft.insert {
+        faults.over(insert, both("insert"));
     }
 }
 
@@ -410,10 +415,13 @@ pub(crate) fn newer(column: &Named, draft: Option<&Draft>, faults: &mut Faults) 
 pub(crate) fn soft_delete(
     options: &Options,
     column: Option<usize>,
+    all_read: bool,
     drafts: &[Draft],
     faults: &mut Faults,
 ) {
     match (&options.soft_delete, options.on_deleted) {
+        // A word that could not be read may be the one that is missing.
+        _ if !all_read => {}
         (Some(column), None) => faults.at(
             column.span,
             "say what happens when the row is a deleted one: `on_deleted = \"revive\"` brings it back, `\"keep\"` leaves it alone, `\"error\"` refuses",

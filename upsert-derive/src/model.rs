@@ -165,7 +165,7 @@ impl<'a> Model<'a> {
         }
         drafts
             .iter()
-            .for_each(|draft| check::draft(draft, &target, faults));
+            .for_each(|draft| check::draft(draft, &target, all_read, faults));
         check::distinct_names(&drafts, faults);
         let output = resolve_output(options, &drafts, faults);
         check::output(derive, &output, &drafts, faults);
@@ -174,7 +174,7 @@ impl<'a> Model<'a> {
             .soft_delete
             .as_ref()
             .and_then(|column| find(column, &drafts, faults));
-        check::soft_delete(options, soft_delete, &drafts, faults);
+        check::soft_delete(options, soft_delete, all_read, &drafts, faults);
         let assignments = resolve_assignments(&drafts, &scope, options, soft_delete, faults);
         let guard = resolve_guard(options, &drafts, &scope, soft_delete, faults);
         let inserts = resolve_inserts(&drafts, &scope, soft_delete, faults);
