@@ -395,7 +395,12 @@ pub(crate) fn suits(draft: &Draft, value: Kind, expr: &SynExpr, faults: &mut Fau
 /// What is compared must have an order.
 pub(crate) fn newer(column: &Named, draft: Option<&Draft>, faults: &mut Faults) {
     let Some(draft) = draft else { return };
-    if !draft.key.is_empty() || !draft.generated.is_empty() || draft.word(RuleWord::Now).is_some() {
+    if !draft.key.is_empty() {
+        faults.at(
+            column.span,
+            format!("`{}` is the key, which is the same in both rows; name a version or a timestamp that the row brings", column.name),
+        );
+    } else if !draft.generated.is_empty() || draft.word(RuleWord::Now).is_some() {
         faults.at(
             column.span,
             format!("`{}` is not a value that the struct brings, so no row is newer by it; name a version or a timestamp of the row's own", column.name),
