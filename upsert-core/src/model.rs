@@ -12,8 +12,9 @@ pub enum Main {}
 /// The part of a model that no database has a say in: its texts and what comes back. Derived, never written by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no upsert",
-    label = "this type does not derive `Upsert`",
-    note = "put `#[derive(upsert::Upsert)]` and `#[upsert(conflict = \"…\")]` on the struct"
+    label = "this type does not derive `Upsert`, or has named upserts alone",
+    note = "put `#[derive(upsert::Upsert)]` and `#[upsert(conflict = \"…\")]` on the struct",
+    note = "a struct with named upserts alone is upserted by their names: `user.record_login(&pool)`"
 )]
 pub trait UpsertSpec<S: 'static = Main> {
     /// What comes back: the struct itself, or what `returning` says.

@@ -61,14 +61,15 @@ pub(crate) fn target(
 }
 
 /// What is said about one column must make sense together.
-pub(crate) fn draft(draft: &Draft, target: &Target, faults: &mut Faults) {
+pub(crate) fn draft(draft: &Draft, target: &Target, all_read: bool, faults: &mut Faults) {
     named_once(draft, faults);
-    key(draft, target, faults);
+    key(draft, target, all_read, faults);
     generated(draft, faults);
     one_rule(draft, faults);
     patch(draft, faults);
     // A rule that has to go anyway need not suit the type.
-    if draft.key.is_empty() && draft.generated.is_empty() {
+    let is_patch = types::patch_inner(draft.ty).is_some();
+    if draft.key.is_empty() && draft.generated.is_empty() && !is_patch {
         coalesce(draft, faults);
         documents(draft, faults);
         now(draft, faults);
@@ -88,7 +89,7 @@ fn named_once(draft: &Draft, faults: &mut Faults) {
 }
 
 /// The key decides which row is meant, so no update may touch it; and a NULL in it would never conflict.
-fn key(draft: &Draft, target: &Target, faults: &mut Faults) {
+fn key(draft: &Draft, target: &Target, all_read: bool, faults: &mut Faults) {
     let Some(&span) = draft.key.first() else {
         return;
     };
@@ -124,7 +125,8 @@ fn key(draft: &Draft, target: &Target, faults: &mut Faults) {
             ),
         );
     }
-    let covered = target.predicate.is_some() || target.nulls_not_distinct;
+    // A word that could not be read may be the one that allows it.
+    let covered = target.predicate.is_some() || target.nulls_not_distinct || !all_read;
     if types::option_inner(draft.ty).is_some() && !covered {
         faults.at(
             span,
@@ -266,14 +268,17 @@ fn patch(draft: &Draft, faults: &mut Faults) {
             ),
         );
     }
-    if draft.json || draft.insert.is_some() {
-        faults.at(
-            draft.ident.span(),
-            format!(
-                "`{}` is a `Patch`, which goes with neither `json` nor `insert`",
-                draft.name
-            ),
-        );
+    let both = |word| {
+        format!(
+            "`{}` is a `Patch`, which does not go with `{word}`; keep one of the two",
+            draft.name
+        )
+    };
+    if draft.json {
+        faults.at(draft.ident.span(), both("json"));
+    }
+    if let Some(insert) = draft.insert {
+        faults.over(insert, both("insert"));
     }
 }
 
@@ -371,11 +376,18 @@ pub(crate) fn suits(draft: &Draft, value: Kind, expr: &SynExpr, faults: &mut Fau
             ),
         );
     } else if matches!(value, Kind::Time(_)) && column.clock().is_none() {
-        faults.over(expr, format!("`{}` cannot hold a time", draft.name));
+        faults.over(expr, format!("`{}` cannot hold a time; use a date or time type, or an integer for seconds since 1970", draft.name));
     } else if !alike(column, value) {
+        let advice = match column {
+            Kind::Text if value.is_number() => "; `cast(…, \"text\")` makes a text of a number",
+            _ => "",
+        };
         faults.over(
             expr,
-            format!("`{}` cannot hold a value of this kind", draft.name),
+            format!(
+                "`{}` holds {column}, and this is {value}{advice}",
+                draft.name
+            ),
         );
     }
 }
@@ -383,7 +395,12 @@ pub(crate) fn suits(draft: &Draft, value: Kind, expr: &SynExpr, faults: &mut Fau
 /// What is compared must have an order.
 pub(crate) fn newer(column: &Named, draft: Option<&Draft>, faults: &mut Faults) {
     let Some(draft) = draft else { return };
-    if !draft.key.is_empty() || !draft.generated.is_empty() || draft.word(RuleWord::Now).is_some() {
+    if !draft.key.is_empty() {
+        faults.at(
+            column.span,
+            format!("`{}` is the key, which is the same in both rows; name a version or a timestamp that the row brings", column.name),
+        );
+    } else if !draft.generated.is_empty() || draft.word(RuleWord::Now).is_some() {
         faults.at(
             column.span,
             format!("`{}` is not a value that the struct brings, so no row is newer by it; name a version or a timestamp of the row's own", column.name),
@@ -403,10 +420,13 @@ pub(crate) fn newer(column: &Named, draft: Option<&Draft>, faults: &mut Faults) 
 pub(crate) fn soft_delete(
     options: &Options,
     column: Option<usize>,
+    all_read: bool,
     drafts: &[Draft],
     faults: &mut Faults,
 ) {
     match (&options.soft_delete, options.on_deleted) {
+        // A word that could not be read may be the one that is missing.
+        _ if !all_read => {}
         (Some(column), None) => faults.at(
             column.span,
             "say what happens when the row is a deleted one: `on_deleted = \"revive\"` brings it back, `\"keep\"` leaves it alone, `\"error\"` refuses",
@@ -464,6 +484,7 @@ pub(crate) fn skip_unchanged(
 /// MySQL and MariaDB assign from left to right, and each assignment sees what those before it wrote: two columns that are
 /// computed from each other's old values cannot both be.
 pub(crate) fn cycles(
+    options: &Options,
     assignments: &[Assignment],
     guard: &Guard,
     drafts: &[Draft],
@@ -473,13 +494,37 @@ pub(crate) fn cycles(
     let Err((one, two)) = sql::assignment_order(assignments, guard, inserts) else {
         return;
     };
+    let (first, second) = (&drafts[one].name, &drafts[two].name);
+    let mut read = Vec::new();
+    guard
+        .condition
+        .iter()
+        .for_each(|condition| condition.reads_old(&mut read));
+    if let (true, true, Some(condition)) = (
+        read.contains(&one),
+        read.contains(&two),
+        &options.update_where,
+    ) {
+        faults.over(
+            condition,
+            format!(
+                "the condition reads the stored `{first}` and `{second}`, and both are assigned; MySQL and MariaDB assign one after the other, so the condition would see a new value; let it read one of them, or keep the other with `insert_only`"
+            ),
+        );
+        return;
+    }
+    let by_rules = sql::assignment_order(assignments, &Guard::default(), inserts).is_err();
+    let how = if by_rules {
+        "are computed from each other's old values"
+    } else {
+        "are each assigned by way of the other's old value, one in its rule and one in the condition"
+    };
     let span = rule_span(&drafts[one]).or_else(|| rule_span(&drafts[two]));
     let span = span.unwrap_or_else(|| drafts[one].ident.span());
     faults.at(
         span,
         format!(
-            "`{}` and `{}` are each assigned by way of the other's old value (in a rule or in the condition), which MySQL and MariaDB cannot do in one statement",
-            drafts[one].name, drafts[two].name
+            "`{first}` and `{second}` {how}, which MySQL and MariaDB cannot do in one statement"
         ),
     );
 }
@@ -495,7 +540,7 @@ pub(crate) fn without_main(fields: &[parse::Field], main: &Options, faults: &mut
                 rule.name(),
                 match rule {
                     Rule::Word(word, _) => format!("{} = \"…\"", word.name()),
-                    Rule::Update(..) => "set(… = …)".to_owned(),
+                    Rule::Update(..) | Rule::Set(..) => "set(… = …)".to_owned(),
                 }
             ),
         );
@@ -528,7 +573,17 @@ pub(crate) fn names(named: &[Options], faults: &mut Faults) {
     let mut seen = Vec::new();
     for literal in named.iter().filter_map(|options| options.name.as_ref()) {
         let name = literal.value();
-        if syn::parse_str::<syn::Ident>(&name).is_err() {
+        if name.is_empty() {
+            faults.at(
+                literal.span(),
+                "the upsert has no name; write it like `record_login`",
+            );
+            continue;
+        }
+        // A keyword would have to be called as `r#match`.
+        if !syn::parse_str::<syn::Ident>(&name)
+            .is_ok_and(|ident| ident == name && !name.starts_with("r#"))
+        {
             faults.at(
                 literal.span(),
                 format!("`{name}` cannot be the name of a method; write it like `record_login`"),

@@ -38,6 +38,10 @@ impl Faults {
         );
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -52,7 +56,7 @@ pub(crate) fn did_you_mean<'a>(
     found: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> String {
-    const NEAR: f64 = 0.75;
+    const NEAR: f64 = 0.8;
     let candidates: Vec<_> = candidates.into_iter().collect();
     let nearest = candidates
         .iter()

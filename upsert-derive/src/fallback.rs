@@ -21,16 +21,25 @@ pub(crate) fn impl_upsert(
         None => vec![None],
         Some(parsed) => {
             let container = &parsed.container;
-            std::iter::once(&container.main)
-                .chain(&container.named)
-                .map(Some)
-                .collect()
+            let main = std::iter::once(Some(&container.main));
+            main.chain(distinct(&container.named).map(Some)).collect()
         }
     };
     let stubs = upserts
         .into_iter()
         .map(|options| stub(derive, parsed, options));
     quote!(#errors #(#stubs)*)
+}
+
+/// The named upserts whose name could be read, each name once.
+fn distinct(named: &[Options]) -> impl Iterator<Item = &Options> {
+    let mut seen = Vec::new();
+    named.iter().filter(move |options| {
+        let name = options.name.as_ref().map(LitStr::value);
+        let is_new = name.is_some() && !seen.contains(&name);
+        seen.push(name);
+        is_new
+    })
 }
 
 fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>) -> TokenStream {

@@ -165,7 +165,7 @@ impl<'a> Model<'a> {
         }
         drafts
             .iter()
-            .for_each(|draft| check::draft(draft, &target, faults));
+            .for_each(|draft| check::draft(draft, &target, all_read, faults));
         check::distinct_names(&drafts, faults);
         let output = resolve_output(options, &drafts, faults);
         check::output(derive, &output, &drafts, faults);
@@ -174,12 +174,12 @@ impl<'a> Model<'a> {
             .soft_delete
             .as_ref()
             .and_then(|column| find(column, &drafts, faults));
-        check::soft_delete(options, soft_delete, &drafts, faults);
+        check::soft_delete(options, soft_delete, all_read, &drafts, faults);
         let assignments = resolve_assignments(&drafts, &scope, options, soft_delete, faults);
         let guard = resolve_guard(options, &drafts, &scope, soft_delete, faults);
         let inserts = resolve_inserts(&drafts, &scope, soft_delete, faults);
         check::skip_unchanged(options, &assignments, &inserts, faults);
-        check::cycles(&assignments, &guard, &drafts, &inserts, faults);
+        check::cycles(options, &assignments, &guard, &drafts, &inserts, faults);
         let table = resolve_table(container.table.as_ref(), &derive.ident, faults)?;
         let columns: Vec<_> = drafts
             .into_iter()
@@ -403,7 +403,7 @@ fn apply_lists(
         if let Some(index) = find(&named, drafts, faults) {
             drafts[index]
                 .rules
-                .push(Rule::Update(Box::new(value.clone()), column.span()));
+                .push(Rule::Set(Box::new(value.clone()), column.span()));
         }
     }
 }
@@ -560,7 +560,7 @@ fn resolve_assignments(
                 Function::Least,
                 [Expr::old(column), Expr::new(column)],
             )),
-            Some(Rule::Update(expr, _)) => {
+            Some(Rule::Update(expr, _) | Rule::Set(expr, _)) => {
                 let scope = Scope {
                     columns: scope,
                     clock: draft.kind().clock(),
@@ -707,7 +707,7 @@ fn resolve_binds(columns: &[Column], assignments: &[Assignment], guard: &Guard) 
 /// Where an expression of the user's stands, for messages about several at once.
 pub(crate) fn rule_span(draft: &Draft) -> Option<Span> {
     draft.rules.first().map(|rule| match rule {
-        Rule::Update(expr, _) => expr.span(),
+        Rule::Update(expr, _) | Rule::Set(expr, _) => expr.span(),
         Rule::Word(_, span) => *span,
     })
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 
-use crate::diagnostics::Faults;
+use crate::diagnostics::{Faults, did_you_mean};
 use crate::model::{Draft, find};
 use crate::parse::{Named, Options};
 
@@ -101,19 +101,33 @@ fn expression(part: &Named, drafts: &[Draft], faults: &mut Faults) -> Option<Tar
     let text = text
         .filter(|inner| is_balanced(inner))
         .unwrap_or(&part.name);
-    if takes_binds(text) || !is_balanced(text) {
-        faults.at(part.span, "an expression of the target is SQL without binds, its parentheses closed: `lower(email)`");
+    if !is_balanced(text) {
+        faults.at(part.span, not_balanced(text));
+        return None;
+    }
+    if takes_binds(text) {
+        faults.at(part.span, "an index is over columns alone, so an expression of the target takes no binds: `lower(email)`");
         return None;
     }
     let pieces = split_at_columns(text, drafts);
     if !pieces.iter().any(|piece| piece.column().is_some()) {
+        let names = drafts.iter().map(|draft| draft.name.as_str());
+        let advice = first_name(text).map_or_else(String::new, |name| did_you_mean(name, names));
         faults.at(
             part.span,
-            format!("`{}` names no column of this struct", part.name),
+            format!("`{}` names no column of this struct{advice}", part.name),
         );
         return None;
     }
     Some(TargetPart::Expression(pieces))
+}
+
+/// The first word that could be a column: one that is not called.
+fn first_name(text: &str) -> Option<&str> {
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    let words = text.split(|character| !is_word(character));
+    let mut words = words.filter(|word| word.starts_with(|first: char| !first.is_ascii_digit()));
+    words.find(|word| !text.contains(&format!("{word}(")))
 }
 
 fn is_balanced(text: &str) -> bool {
@@ -125,6 +139,10 @@ fn is_balanced(text: &str) -> bool {
         }
     }
     depth == 0
+}
+
+fn not_balanced(text: &str) -> String {
+    format!("the parentheses in `{text}` do not match; close each one that is opened")
 }
 
 /// Binds mean nothing where an index is to be found by its text.
@@ -170,7 +188,9 @@ fn quoted_length(text: &str, quote: char) -> usize {
 
 /// What the predicate of a partial index may not hold.
 pub(crate) fn check_predicate(predicate: &str, span: Span, faults: &mut Faults) {
-    if predicate.trim().is_empty() || takes_binds(predicate) || !is_balanced(predicate) {
+    if !is_balanced(predicate) {
+        faults.at(span, not_balanced(predicate));
+    } else if predicate.trim().is_empty() || takes_binds(predicate) {
         faults.at(
             span,
             "the predicate of a partial index is SQL without binds, as the index has it: `conflict_where = \"deleted_at IS NULL\"`",

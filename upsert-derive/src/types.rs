@@ -1,5 +1,6 @@
 //! What the tokens of a field's type tell: the derive sees no more of a type than its spelling.
 
+use std::fmt::{self, Display, Formatter};
 use syn::visit::Visit;
 use syn::{GenericArgument, Lifetime, PathArguments, Type, TypeReference};
 
@@ -123,6 +124,21 @@ fn inner_kind(arguments: &PathArguments) -> Kind {
         _ => None,
     });
     inner.map_or(Kind::Unknown, kind)
+}
+
+/// A kind in messages: "this is a text".
+impl Display for Kind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Integer => "an integer",
+            Self::Float | Self::Decimal => "a number with a fraction",
+            Self::Text => "a text",
+            Self::Bool => "true or false",
+            Self::Bytes => "a sequence of bytes",
+            Self::Time(_) => "a time",
+            Self::Unknown => "something else",
+        })
+    }
 }
 
 impl Kind {

@@ -98,11 +98,11 @@ pub(super) fn read(
             "sqlite" => &mut raw.sqlite,
             "mysql" => &mut raw.mysql,
             _ => {
-                let advice = did_you_mean(&name, DIALECTS);
-                faults.over(
-                    dialect,
-                    format!("`{name}` is not a dialect{advice}; MariaDB is spelled `mysql` too"),
-                );
+                let advice = match name.as_str() {
+                    "mariadb" => "; MariaDB is sent the text of `mysql`".to_owned(),
+                    _ => did_you_mean(&name, DIALECTS),
+                };
+                faults.over(dialect, format!("`{name}` is not a dialect{advice}"));
                 return None;
             }
         };
@@ -163,6 +163,8 @@ fn pieces(
     while let Some(start) = rest.find('{') {
         let end = rest[start..].find('}').map(|length| start + length);
         let name = end.map(|end| rest[start + 1..end].trim());
+        // A brace within braces is one that was left open.
+        let name = name.filter(|name| !name.contains('{'));
         let (side, name) = match name.and_then(|name| name.split_once('.')) {
             Some(("old", name)) => (Side::Old, name),
             Some(("new", name)) => (Side::New, name),

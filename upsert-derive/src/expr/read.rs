@@ -69,6 +69,10 @@ pub(crate) fn read(expr: &syn::Expr, scope: &Scope, faults: &mut Faults) -> Opti
         syn::Expr::If(branch) => read_if(branch, scope, faults),
         syn::Expr::Call(call) => read_call(call, scope, faults),
         syn::Expr::Path(path) if path.path.is_ident("null") => Some(Expr::Null),
+        syn::Expr::Path(path) if path.path.is_ident("None") => {
+            faults.over(expr, "NULL is written `null`");
+            None
+        }
         syn::Expr::Path(path) => {
             let name = path.path.get_ident().map(ToString::to_string);
             let name = name.filter(|name| position(scope, name).is_some());
@@ -76,6 +80,21 @@ pub(crate) fn read(expr: &syn::Expr, scope: &Scope, faults: &mut Faults) -> Opti
                 format!(": write `old.{name}` for the stored row's value or `new.{name}` for the proposed one's")
             });
             faults.over(expr, format!("a name alone means nothing here{advice}"));
+            None
+        }
+        syn::Expr::Assign(assign) => {
+            faults.over(assign.eq_token, "two values are compared with `==`");
+            None
+        }
+        syn::Expr::Cast(cast) => {
+            faults.over(cast.as_token, "a cast is written `cast(…, \"integer\")`; there are `\"text\"`, `\"integer\"` and `\"float\"`");
+            None
+        }
+        syn::Expr::Match(branches) => {
+            faults.over(
+                branches.match_token,
+                "branches are written `if … { } else if … { } else { }`",
+            );
             None
         }
         _ => {
@@ -184,7 +203,9 @@ pub(super) fn column(
     };
     let fault = match (side, scope.place, found.column) {
         (Side::Old, Place::Insert, _) => {
-            format!("`old.{name}` means nothing in an insert: there is no stored row yet")
+            format!(
+                "`old.{name}` means nothing in an insert: there is no stored row yet; `new.{name}` is the proposed one's"
+            )
         }
         (Side::Old, Place::Update, None) => format!(
             "`{name}` is a `param` and no column, so the stored row has none; read it as `new.{name}`"
@@ -325,7 +346,7 @@ fn read_comparison(
     if !alike(one, two) {
         faults.over(
             binary,
-            "these are of different kinds, and databases differ in how they would compare them",
+            format!("the left side is {one} and the right side {two}; databases differ in how they would compare them"),
         );
         return None;
     }
@@ -394,6 +415,10 @@ fn read_arithmetic(binary: &syn::ExprBinary, scope: &Scope, faults: &mut Faults)
 }
 
 fn read_if(branch: &syn::ExprIf, scope: &Scope, faults: &mut Faults) -> Option<Expr> {
+    if let syn::Expr::Let(binding) = &*branch.cond {
+        faults.over(binding.let_token, "a column that may be NULL is used as it is; ask with `is_null(…)`, or write `coalesce(…, …)`");
+        return None;
+    }
     let condition = read_condition(&branch.cond, scope, faults);
     let Some((_, otherwise)) = &branch.else_branch else {
         faults.over(
@@ -403,21 +428,24 @@ fn read_if(branch: &syn::ExprIf, scope: &Scope, faults: &mut Faults) -> Option<E
         return None;
     };
     let then = value_of(&branch.then_branch, faults);
-    let otherwise = match &**otherwise {
+    let last = match &**otherwise {
         syn::Expr::Block(block) => value_of(&block.block, faults),
         other => Some(other),
     };
-    let branches = read_alike(&[then?, otherwise?], scope, faults);
-    let [then, otherwise] = <[Expr; 2]>::try_from(branches?).ok()?;
-    if then == Expr::Null && otherwise == Expr::Null {
+    let branches = read_alike(&[then?, last?], scope, faults);
+    let [then, last] = <[Expr; 2]>::try_from(branches?).ok()?;
+    if then == Expr::Null && last == Expr::Null {
         faults.over(branch, "both branches are NULL; write `null` for the whole");
         return None;
     }
-    if !alike(then.kind(scope), otherwise.kind(scope)) {
-        faults.over(branch, "the two branches give different kinds of values");
+    let (one, two) = (then.kind(scope), last.kind(scope));
+    if !alike(one, two) {
+        let message =
+            format!("the branches must give values of one kind; the first gives {one}, this {two}");
+        faults.over(otherwise, message);
         return None;
     }
-    Some(Expr::If(Box::new([condition?, then, otherwise])))
+    Some(Expr::If(Box::new([condition?, then, last])))
 }
 
 fn value_of<'a>(block: &'a Block, faults: &mut Faults) -> Option<&'a syn::Expr> {
@@ -466,7 +494,7 @@ fn read_now(call: &syn::ExprCall, scope: &Scope, faults: &mut Faults) -> Option<
     let Some(clock) = scope.clock else {
         faults.over(
             call,
-            "`now()` is a time; what it is for, or compared with, holds none",
+            "`now()` is a time, and what it is for, or compared with, holds none; use a date or time type, or an integer for seconds since 1970",
         );
         return None;
     };
@@ -524,12 +552,14 @@ fn read_function(
 ) -> Option<Expr> {
     let (fewest, most, example) = function.arity();
     if !(fewest..=most).contains(&call.args.len()) {
+        let name = call.func.to_token_stream();
         let many = if most == usize::MAX { "at least " } else { "" };
-        let values = if fewest == 1 { "value" } else { "values" };
-        faults.over(
-            call,
-            format!("this function takes {many}{fewest} {values}: `{example}`"),
-        );
+        let values = if fewest == 1 {
+            "one value"
+        } else {
+            "two values"
+        };
+        faults.over(call, format!("`{name}` takes {many}{values}: `{example}`"));
         return None;
     }
     let arguments: Vec<_> = call.args.iter().collect();
@@ -543,8 +573,12 @@ fn read_function(
             faults.over(tokens, function.takes().complaint());
             return None;
         }
-        if !alike(value.kind(scope), values[0].kind(scope)) {
-            faults.over(tokens, "this is of another kind than the first value");
+        let (first, kind) = (values[0].kind(scope), value.kind(scope));
+        if !alike(kind, first) {
+            faults.over(
+                tokens,
+                format!("the values must be of one kind; the first is {first}, this {kind}"),
+            );
             return None;
         }
     }

@@ -1,6 +1,6 @@
 //! `#[upsert(…)]` and `#[sqlx(…)]` on the struct.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenTree};
 use syn::parse::ParseStream;
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, LitStr, Meta, Path, Token, Type, parenthesized};
@@ -11,29 +11,29 @@ use crate::diagnostics::{Faults, did_you_mean};
 use crate::names::RENAME_RULES;
 use crate::parse::RuleWord;
 
-/// The words that stand on a struct.
+/// The words that stand on a struct, the common ones first: a message names only so many.
 pub(super) const WORDS: [&str; 22] = [
     "table",
     "conflict",
-    "conflict_where",
-    "constraint",
-    "nulls_not_distinct",
+    "generated",
+    "insert_only",
     "accumulate",
     "coalesce",
-    "greatest",
-    "least",
-    "insert_only",
-    "generated",
     "now",
     "set",
     "update_where",
+    "returning",
+    "name",
+    "rename_all",
+    "greatest",
+    "least",
     "skip_unchanged",
     "newer",
     "soft_delete",
     "on_deleted",
-    "returning",
-    "name",
-    "rename_all",
+    "conflict_where",
+    "constraint",
+    "nulls_not_distinct",
     "crate",
 ];
 
@@ -227,17 +227,21 @@ impl Options {
                 word.text(input, r#"constraint = "uq_users_email""#)?,
             ),
             "nulls_not_distinct" => {
-                word.alone(input)?;
+                word.alone("struct", input)?;
                 once(&mut self.nulls_not_distinct, word, word.span)
             }
             "skip_unchanged" => {
-                word.alone(input)?;
+                word.alone("struct", input)?;
                 once(&mut self.skip_unchanged, word, word.span)
             }
             "update_where" => {
                 let content = word.parentheses(input, "update_where(new.version > old.version)")?;
-                once(&mut self.update_where, word, content.parse()?)?;
-                nothing_left(&content)
+                let condition = condition(word, &content)?;
+                if self.update_where.replace(condition).is_some() {
+                    let message = "`update_where` is given twice; join the conditions with `&&`";
+                    return Err(syn::Error::new(word.span, message));
+                }
+                Ok(())
             }
             "set" => {
                 let content = word.parentheses(input, "set(count = old.count + 1)")?;
@@ -245,14 +249,13 @@ impl Options {
                     .extend(content.parse_terminated(assignment, Token![,])?);
                 Ok(())
             }
-            "newer" => once(
-                &mut self.newer,
-                word,
-                list::one(&word.text(input, r#"newer = "version""#)?),
-            ),
+            "newer" => {
+                let literal = word.text(input, r#"newer = "version""#)?;
+                once(&mut self.newer, word, list::one(&literal, word)?)
+            }
             "soft_delete" => {
-                let column = list::one(&word.text(input, r#"soft_delete = "deleted_at""#)?);
-                once(&mut self.soft_delete, word, column)
+                let literal = word.text(input, r#"soft_delete = "deleted_at""#)?;
+                once(&mut self.soft_delete, word, list::one(&literal, word)?)
             }
             "on_deleted" => once(&mut self.on_deleted, word, on_deleted(word, input)?),
             name => {
@@ -274,10 +277,7 @@ impl Returning {
         if input.peek(syn::token::Paren) {
             let content;
             parenthesized!(content in input);
-            let read = Self::parse_type_and_list(&content, faults);
-            // What a mistake leaves behind would be a second one to syn.
-            content.parse::<TokenStream>()?;
-            return read;
+            return Self::parse_type_and_list(&content, faults);
         }
         if !input.peek(Token![=]) {
             let message = "`returning` takes columns or a type: `returning = \"id\"`, `returning = Account`, `returning(Account: \"id, email\")`";
@@ -373,17 +373,35 @@ fn has_name(attribute: &Attribute) -> bool {
 
 /// Parses `count = old.count + 1`.
 fn assignment(input: ParseStream) -> syn::Result<(Ident, Expr)> {
-    let column = input.parse()?;
+    let wrong = |span| {
+        let message = "`set` takes columns, each with its new value: `set(count = old.count + 1, name = new.name)`";
+        syn::Error::new(span, message)
+    };
+    let column: Ident = input.parse().map_err(|error| wrong(error.span()))?;
+    if input.is_empty() {
+        return Err(wrong(column.span()));
+    }
+    if !input.peek(Token![=]) {
+        return Err(wrong(input.span()));
+    }
     input.parse::<Token![=]>()?;
-    Ok((column, input.parse()?))
+    let value = input.parse()?;
+    field::refuse_quotes(&value, |text| format!("{column} = {text}"))?;
+    Ok((column, value))
 }
 
-fn nothing_left(input: ParseStream) -> syn::Result<()> {
+/// Parses `new.version > old.version`.
+fn condition(word: &Word, input: ParseStream) -> syn::Result<Expr> {
     if input.is_empty() {
-        Ok(())
-    } else {
-        Err(input.error("one condition; join several with `&&`"))
+        let message = "the condition is missing: `update_where(new.version > old.version)`";
+        return Err(syn::Error::new(word.span, message));
     }
+    let condition = input.parse()?;
+    field::refuse_quotes(&condition, |text| format!("update_where({text})"))?;
+    if !input.is_empty() {
+        return Err(input.error("there is one condition; join several with `&&`"));
+    }
+    Ok(condition)
 }
 
 fn on_deleted(word: &Word, input: ParseStream) -> syn::Result<(OnDeleted, Span)> {

@@ -43,8 +43,10 @@ pub(crate) struct Field<'a> {
 #[derive(Clone)]
 pub(crate) enum Rule {
     Word(RuleWord, Span),
-    /// `update = EXPR` on the field, or `set(column = EXPR)` on the struct.
+    /// `update = EXPR` on the field.
     Update(Box<Expr>, Span),
+    /// `set(column = EXPR)` on the struct.
+    Set(Box<Expr>, Span),
 }
 
 /// The rules that are one word.
@@ -89,12 +91,13 @@ impl Rule {
         match self {
             Self::Word(word, _) => word.name(),
             Self::Update(..) => "update",
+            Self::Set(..) => "set",
         }
     }
 
     pub(crate) fn span(&self) -> Span {
         match self {
-            Self::Word(_, span) | Self::Update(_, span) => *span,
+            Self::Word(_, span) | Self::Update(_, span) | Self::Set(_, span) => *span,
         }
     }
 }
@@ -150,7 +153,7 @@ impl<'a> Field<'a> {
                 let Some(rule) = RuleWord::find(name) else {
                     return Err(word.unknown(&WORDS, &container::WORDS, "struct"));
                 };
-                word.alone(input)?;
+                word.alone("field", input)?;
                 self.rules.push(Rule::Word(rule, word.span));
             }
         }
@@ -202,7 +205,7 @@ impl<'a> Field<'a> {
 }
 
 fn alone(slot: &mut Option<Span>, word: &Word, input: ParseStream) -> syn::Result<()> {
-    word.alone(input)?;
+    word.alone("field", input)?;
     once(slot, word, word.span)
 }
 
@@ -225,12 +228,15 @@ fn expression(word: &Word, input: ParseStream, example: &str) -> syn::Result<Exp
     }
     input.parse::<Token![=]>()?;
     let expr = input.parse()?;
-    refuse_quotes(word, &expr)?;
+    refuse_quotes(&expr, |text| format!("{} = {text}", word.name))?;
     Ok(expr)
 }
 
 /// An expression in quotes would be a text, and be written into the column as it stands.
-fn refuse_quotes(word: &Word, expr: &Expr) -> syn::Result<()> {
+pub(super) fn refuse_quotes(
+    expr: &Expr,
+    without_quotes: impl FnOnce(&str) -> String,
+) -> syn::Result<()> {
     let Expr::Lit(ExprLit {
         lit: Lit::Str(literal),
         ..
@@ -244,8 +250,8 @@ fn refuse_quotes(word: &Word, expr: &Expr) -> syn::Result<()> {
         return Ok(());
     }
     let message = format!(
-        "an expression stands without quotes: `{} = {text}`",
-        word.name
+        "an expression stands without quotes: `{}`",
+        without_quotes(&text)
     );
     Err(syn::Error::new(literal.span(), message))
 }

@@ -3,6 +3,7 @@
 use proc_macro2::Span;
 use syn::LitStr;
 
+use super::Word;
 use crate::diagnostics::Faults;
 
 /// A name with the place where it stands.
@@ -47,9 +48,12 @@ pub(super) fn parse(literal: &LitStr, faults: &mut Faults) -> Vec<Named> {
 }
 
 /// One name: what `newer = "version"` takes.
-pub(super) fn one(literal: &LitStr) -> Named {
-    Named {
-        name: literal.value().trim().to_owned(),
-        span: literal.span(),
+pub(super) fn one(literal: &LitStr, word: &Word) -> syn::Result<Named> {
+    let name = literal.value().trim().to_owned();
+    let span = literal.span();
+    if name.is_empty() || name.contains(',') {
+        let message = format!("`{}` takes the name of one column", word.name);
+        return Err(syn::Error::new(span, message));
     }
+    Ok(Named { name, span })
 }

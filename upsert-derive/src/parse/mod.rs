@@ -119,13 +119,13 @@ impl Word {
         Ok(content)
     }
 
-    /// Makes sure that nothing follows a word that stands alone.
-    fn alone(&self, input: ParseStream) -> syn::Result<()> {
+    /// Makes sure that nothing follows a word that stands alone in this place.
+    fn alone(&self, place: &str, input: ParseStream) -> syn::Result<()> {
         if input.is_empty() || input.peek(Token![,]) {
             return Ok(());
         }
         Err(input.error(format!(
-            "`{name}` on a field stands alone: `#[upsert({name})]`",
+            "`{name}` on a {place} stands alone: `#[upsert({name})]`",
             name = self.name
         )))
     }
@@ -158,6 +158,7 @@ fn words(
         );
         return;
     }
+    let known = faults.len();
     let read = attribute.parse_args_with(|input: ParseStream| {
         while !input.is_empty() {
             let read = Word::parse(input).and_then(|name| {
@@ -175,7 +176,10 @@ fn words(
         }
         Ok(())
     });
-    faults.take(read);
+    // What a mistake leaves behind in parentheses would be a second one to syn.
+    if faults.len() == known {
+        faults.take(read);
+    }
 }
 
 /// Keeps a value that may be given only once.

@@ -10,6 +10,12 @@ mod spelling;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_expressions;
+#[cfg(test)]
+mod tests_guards;
+#[cfg(test)]
+mod tests_targets;
 mod writer;
 
 pub(crate) use mysql::{Slot, Texts as MySqlTexts};

@@ -8,7 +8,7 @@ use super::{Statement, write};
 
 /// Compares a struct and its statements with the snapshot of this name.
 #[track_caller]
-fn check(name: &str, source: &str) {
+pub(super) fn check(name: &str, source: &str) {
     let snapshot = format!(
         "{}\n\n{}\n{}",
         source.trim(),

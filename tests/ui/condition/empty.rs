@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", update_where())]
+struct User {
+    email: String,
+    version: i64,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", update_where(new.version > old.version))]
+#[upsert(update_where(new.count > 0))]
+struct User {
+    email: String,
+    version: i64,
+    count: i64,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email")]
+struct User {
+    email: String,
+    #[upsert(update = round(new.weight, 2))]
+    weight: f64,
+}
+
+fn main() {}

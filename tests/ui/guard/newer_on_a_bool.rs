@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", newer = "active")]
+struct User {
+    email: String,
+    active: bool,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", newer = "verison")]
+struct User {
+    email: String,
+    version: i64,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", soft_delete = "deleted", on_deleted = "keep")]
+struct User {
+    email: String,
+    deleted_at: Option<i64>,
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email")]
+#[upsert(name = "record_login")]
+struct User {
+    email: String,
+    name: String,
+}
+
+impl User {
+    fn record_login(&self) {}
+}
+
+fn main() {}

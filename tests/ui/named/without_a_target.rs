@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(name = "record_login")]
+struct User {
+    email: String,
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", set = "count = old.count + 1")]
+struct User {
+    email: String,
+    count: i64,
+}
+
+fn main() {}

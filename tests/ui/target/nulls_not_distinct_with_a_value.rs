@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", nulls_not_distinct = true)]
+struct User {
+    email: Option<String>,
+    name: String,
+}
+
+fn main() {}

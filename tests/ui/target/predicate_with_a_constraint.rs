@@ -1,0 +1,14 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(
+    conflict = "email",
+    constraint = "uq_users_email",
+    conflict_where = "deleted_at IS NULL"
+)]
+struct User {
+    email: String,
+    deleted_at: Option<i64>,
+}
+
+fn main() {}
