@@ -37,8 +37,9 @@ use sqlx::{Database, Decode, Encode, Type};
 ///
 /// - MySQL, MariaDB: the column gets its default. A column that is NOT NULL has to have one: without it the servers refuse the
 ///   statement, whatever is given ([`NotNullViolation`](crate::ErrorKind::NotNullViolation)).
-/// - PostgreSQL, SQLite: the column gets NULL, since their statements cannot choose a default by a bind; a column that is NOT
-///   NULL then refuses the row ([`NotNullViolation`](crate::ErrorKind::NotNullViolation)).
+/// - PostgreSQL, SQLite: the column gets NULL, since their statements cannot choose a default by a bind. A column that is NOT
+///   NULL refuses such a row, also where it would only update, since the proposed row is looked at first
+///   ([`NotNullViolation`](crate::ErrorKind::NotNullViolation)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Patch<T> {
     /// Not given: the column stays as it is.

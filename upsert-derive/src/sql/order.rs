@@ -5,7 +5,9 @@ use crate::model::{Assignment, Guard, Insert};
 
 /// Whether `skip_unchanged` asks if this assignment would change its column: not of clocks, which always would.
 pub(crate) fn is_compared(assignment: &Assignment, insert: &Insert) -> bool {
-    !matches!(insert, Insert::Clock(_)) && !matches!(assignment.value, Expr::Now(_))
+    let clock = matches!(insert, Insert::Clock(_) | Insert::Computed(Expr::Now(_)));
+    let takes_it = assignment.value == Expr::new(assignment.column);
+    !(clock && takes_it || matches!(assignment.value, Expr::Now(_)))
 }
 
 /// Orders assignments so that each reads only columns that are not assigned yet (its own aside): the readers come before the

@@ -78,7 +78,9 @@ impl Spelling for Postgres<'_> {
             CastTo::Float => format!("CAST({value} AS double precision)"),
             CastTo::Integer if from == Kind::Integer => format!("CAST({value} AS bigint)"),
             // A cast alone would round.
-            CastTo::Integer => format!("CAST(trunc({value}) AS bigint)"),
+            CastTo::Integer if from == Kind::Float => format!("CAST(trunc({value}) AS bigint)"),
+            // An integer would be truncated as a float, which has fewer digits.
+            CastTo::Integer => format!("CAST(trunc(CAST({value} AS numeric)) AS bigint)"),
         }
     }
 
