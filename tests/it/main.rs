@@ -6,6 +6,8 @@
 
 // Fields are there for the derive; not every test looks at each of them.
 #![allow(dead_code)]
+// Several upserts of one struct may say the same of a column, each in an attribute of its own.
+#![allow(clippy::duplicated_attributes)]
 
 mod harness;
 

@@ -28,7 +28,7 @@ const USERS: &str = r#"CREATE TABLE "users" (
     returning = "id, logins"
 )]
 #[upsert(name = "rename", conflict = "handle", insert_only = "email, logins, seen", update_where(old.name != new.name))]
-#[upsert(name = "r#type", accumulate = "logins", insert_only = "handle, name, seen", returning = Logins)]
+#[upsert(name = "login_by_type", accumulate = "logins", insert_only = "handle, name, seen", returning = Logins)]
 struct User {
     id: i64,
     email: String,
@@ -119,7 +119,7 @@ dialect_tests! {
         let second = upsert_anywhere(&ada("Countess"), &db.pool).await?;
         assert_eq!((second.name.as_str(), second.logins, second.id), ("Countess", 2, first.id));
         assert!(second.seen.is_some());
-        assert_eq!(ada("Eve").r#type(&db.pool).await?, Logins { email: "ada@x".to_owned(), logins: 3 });
+        assert_eq!(ada("Eve").login_by_type(&db.pool).await?, Logins { email: "ada@x".to_owned(), logins: 3 });
         Ok(())
     }
 
