@@ -599,7 +599,7 @@ dialect_tests! {
             let row = Precedence { k, ..Precedence::default() };
             row.upsert(&db.pool).await?;
             let row = row.upsert(&db.pool).await?;
-            assert_eq!((row.a, row.b), (k + 2 * 3 - 4 / 2 % 3, -(k + 2) / 2 % 3));
+            assert_eq!((row.a, row.b), (k + 2 * 3 - 2, -(k + 2) / 2 % 3));
             assert_eq!((row.c, row.d), (20 - 5 - k, 20 - (5 - k)));
             assert_eq!((row.e, row.f), (100 / 10 / (k + 1), 100 / (10 / (k + 1))));
             assert_eq!((row.g, row.h), (-k + 5 - -3, -(k + 5) * -2));
