@@ -47,6 +47,29 @@ struct Tag {
     );
 }
 
+/// On SQLite, where times are text, a bound time may have no order just as a stored one.
+#[test]
+fn what_orders_times_asks_whether_they_have_an_order() {
+    let asks = |ty: &str, guard: &str, insert: &str| {
+        let source = format!(
+            r#"
+#[upsert(conflict = "name", {guard})]
+struct Event {{ name: String, {insert} seen: {ty}, #[upsert(param)] since: {ty}, #[upsert(param)] until: {ty} }}
+"#
+        );
+        let input = syn::parse_str(&source).expect("a struct");
+        expansion(&input).contains("OrdersInstants")
+    };
+    let guard = "update_where(new.since < new.until)";
+    assert!(!asks("DateTime<Utc>", guard, ""));
+    assert!(asks("DateTime<FixedOffset>", guard, ""));
+    assert!(asks("OffsetDateTime", guard, ""));
+    assert!(asks("Option<DateTime<Local>>", guard, ""));
+    let insert = "#[upsert(insert = greatest(new.seen, new.until))]";
+    assert!(!asks("DateTime<Utc>", "", insert));
+    assert!(asks("OffsetDateTime", "", insert));
+}
+
 #[test]
 fn a_generic_struct() {
     check(

@@ -7,7 +7,7 @@ use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
 use syn::{GenericParam, Generics, Ident, Lifetime, Type, WherePredicate, parse_quote};
 
-use crate::expr::Raw;
+use crate::expr::{Expr, Raw};
 use crate::model::{Bind, Model, Output};
 use crate::types;
 
@@ -112,7 +112,11 @@ fn capabilities(model: &Model) -> Vec<WherePredicate> {
     if target.nulls_not_distinct {
         predicates.push(parse_quote!(__DB: __upsert::NullsNotDistinct));
     }
-    let unordered = |column: usize| types::has_no_order_on_sqlite(model.columns[column].ty);
+    let unordered = |expr: &Expr| match expr {
+        Expr::Column(_, column) => types::has_no_order_on_sqlite(model.columns[*column].ty),
+        Expr::Bound(field) => types::has_no_order_on_sqlite(model.fields[*field].ty),
+        _ => false,
+    };
     if model.expressions().any(|expr| expr.orders(&unordered)) {
         predicates.push(parse_quote!(__DB: __upsert::OrdersInstants));
     }

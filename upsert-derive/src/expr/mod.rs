@@ -168,10 +168,8 @@ impl Expr {
         }
     }
 
-    /// Whether it asks which of two values is greater, of a column that `has_no_order`.
-    pub(crate) fn orders(&self, has_no_order: &dyn Fn(usize) -> bool) -> bool {
-        let unordered =
-            |part: &&Self| matches!(part, Self::Column(_, column) if has_no_order(*column));
+    /// Whether it asks which of two values is greater, of a column or a bound field that `has_no_order`.
+    pub(crate) fn orders(&self, has_no_order: &dyn Fn(&Self) -> bool) -> bool {
         let asks = match self {
             Self::Compare(comparison, ..) => {
                 !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
@@ -180,7 +178,8 @@ impl Expr {
             _ => false,
         };
         let parts = self.parts();
-        (asks && parts.iter().any(unordered)) || parts.iter().any(|part| part.orders(has_no_order))
+        (asks && parts.iter().any(|part| has_no_order(part)))
+            || parts.iter().any(|part| part.orders(has_no_order))
     }
 
     /// Whether some text literal in it is `like` that.
