@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::tree::{Tree, Ty, Value};
+use super::PARAMS;
+use super::tree::{Place, Tree, Ty, Value};
 
 /// Why there is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,33 @@ pub(super) fn as_float(value: i64) -> Result<f64, Stop> {
 }
 
 pub(super) fn evaluate(tree: &Tree, row: &Row) -> Result<Value, Stop> {
+    match value(tree, row)? {
+        // Where integers and floats mix, the integer may become a float on the way.
+        Value::Int(value) if tree.ty() == Ty::Float => as_float(value).map(Value::Float),
+        value => Ok(value),
+    }
+}
+
+/// Whether a part raises that a database may compute before it chooses a branch, because no column is in it: literals, and on
+/// PostgreSQL what is bound.
+pub(super) fn may_raise_early(tree: &Tree, place: Place, row: &Row) -> bool {
+    let is_early = place == Place::Insert || !has_stored_column(tree);
+    let raises = is_early && evaluate(tree, row).is_err();
+    raises
+        || tree
+            .parts()
+            .iter()
+            .any(|part| may_raise_early(part, place, row))
+}
+
+fn has_stored_column(tree: &Tree) -> bool {
+    match tree {
+        Tree::Column(_, name, _) => !PARAMS.contains(name),
+        _ => tree.parts().iter().any(has_stored_column),
+    }
+}
+
+fn value(tree: &Tree, row: &Row) -> Result<Value, Stop> {
     match tree {
         Tree::Column(side, name, _) => {
             let values = if *side == "old" { row.old } else { row.new };
@@ -49,9 +77,9 @@ pub(super) fn evaluate(tree: &Tree, row: &Row) -> Result<Value, Stop> {
             Value::Bool(value) => Ok(Value::Bool(!value)),
             other => Ok(other),
         },
-        Tree::Binary(operator @ ("&&" | "||"), left, right) => {
-            let left = evaluate(left, row)?;
-            let right = evaluate(right, row).map_err(|_| Stop::Unspecified)?;
+        Tree::Binary(operator @ ("&&" | "||"), sides) => {
+            let left = evaluate(&sides[0], row)?;
+            let right = evaluate(&sides[1], row).map_err(|_| Stop::Unspecified)?;
             let deciding = Value::Bool(*operator == "||");
             Ok(if left == deciding || right == deciding {
                 deciding
@@ -61,8 +89,8 @@ pub(super) fn evaluate(tree: &Tree, row: &Row) -> Result<Value, Stop> {
                 Value::Bool(*operator == "&&")
             })
         }
-        Tree::Binary(operator, left, right) => {
-            let values = all(&[&**left, &**right], row)?;
+        Tree::Binary(operator, sides) => {
+            let values = all(&sides[..], row)?;
             if values.contains(&Value::Null) {
                 return Ok(Value::Null);
             }
@@ -98,8 +126,13 @@ pub(super) fn evaluate(tree: &Tree, row: &Row) -> Result<Value, Stop> {
             }
             Ok(Value::Null)
         }
+        // A value that cannot be NULL need not be looked at.
+        Tree::Call("is_null", values) => {
+            let value = evaluate(&values[0], row).map_err(|_| Stop::Unspecified)?;
+            Ok(Value::Bool(value == Value::Null))
+        }
         Tree::Call(name, values) => {
-            let values = all(&values.iter().collect::<Vec<_>>(), row)?;
+            let values = all(values, row)?;
             call(name, values)
         }
         Tree::Cast(inner, to) => match (evaluate(inner, row)?, *to) {
@@ -118,7 +151,7 @@ pub(super) fn evaluate(tree: &Tree, row: &Row) -> Result<Value, Stop> {
 }
 
 /// All operands. Where one is NULL and another raises, a database may stop at the first.
-fn all(operands: &[&Tree], row: &Row) -> Result<Vec<Value>, Stop> {
+fn all(operands: &[Tree], row: &Row) -> Result<Vec<Value>, Stop> {
     let values: Vec<_> = operands
         .iter()
         .map(|operand| evaluate(operand, row))
@@ -210,7 +243,6 @@ fn call(name: &str, mut values: Vec<Value>) -> Result<Value, Stop> {
             }
             return Ok(found);
         }
-        "is_null" => return Ok(Value::Bool(values[0] == Value::Null)),
         "distinct" => {
             let nulls = values.iter().filter(|value| **value == Value::Null).count();
             return Ok(Value::Bool(match nulls {

@@ -308,7 +308,7 @@ fn columns(place: Place, names: &[&'static str], ty: Ty) -> BoxedStrategy<Tree> 
 }
 
 fn binary(operator: &'static str, left: Tree, right: Tree) -> Tree {
-    Tree::Binary(operator, Box::new(left), Box::new(right))
+    Tree::Binary(operator, Box::new([left, right]))
 }
 
 fn branch(
@@ -328,12 +328,5 @@ fn call(name: &'static str, values: Vec<BoxedStrategy<Tree>>) -> BoxedStrategy<T
 }
 
 fn has_column(tree: &Tree) -> bool {
-    match tree {
-        Tree::Column(..) => true,
-        Tree::Literal(_) => false,
-        Tree::Negate(inner) | Tree::Not(inner) | Tree::Cast(inner, _) => has_column(inner),
-        Tree::Binary(_, left, right) => has_column(left) || has_column(right),
-        Tree::If(parts) => parts.iter().any(has_column),
-        Tree::Call(_, values) => values.iter().any(has_column),
-    }
+    matches!(tree, Tree::Column(..)) || tree.parts().iter().any(has_column)
 }

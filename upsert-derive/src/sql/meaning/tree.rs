@@ -35,7 +35,7 @@ pub(super) enum Tree {
     Literal(Value),
     Negate(Box<Tree>),
     Not(Box<Tree>),
-    Binary(&'static str, Box<Tree>, Box<Tree>),
+    Binary(&'static str, Box<[Tree; 2]>),
     If(Box<[Tree; 3]>),
     Call(&'static str, Vec<Tree>),
     Cast(Box<Tree>, &'static str),
@@ -54,7 +54,7 @@ impl Tree {
             },
             Self::Negate(inner) => inner.ty(),
             Self::Not(_) => Ty::Bool,
-            Self::Binary("+" | "-" | "*" | "/" | "%", left, right) => common([&**left, &**right]),
+            Self::Binary("+" | "-" | "*" | "/" | "%", sides) => common(&sides[..]),
             Self::Binary(..) => Ty::Bool,
             Self::If(parts) => common(&parts[1..]),
             Self::Call("is_null" | "distinct", _) => Ty::Bool,
@@ -65,6 +65,19 @@ impl Tree {
             Self::Cast(_, "integer") => Ty::Int,
             Self::Cast(_, "float") => Ty::Float,
             Self::Cast(..) => Ty::Text,
+        }
+    }
+
+    /// The trees that it is made of.
+    pub(super) fn parts(&self) -> &[Tree] {
+        match self {
+            Self::Column(..) | Self::Literal(_) => &[],
+            Self::Negate(inner) | Self::Not(inner) | Self::Cast(inner, _) => {
+                std::slice::from_ref(inner)
+            }
+            Self::Binary(_, sides) => &sides[..],
+            Self::If(parts) => &parts[..],
+            Self::Call(_, values) => values,
         }
     }
 
@@ -118,7 +131,8 @@ impl fmt::Display for Tree {
                 write!(f, "!")?;
                 at_least(f, 7, inner)
             }
-            Self::Binary(operator, left, right) => {
+            Self::Binary(operator, sides) => {
+                let [left, right] = &**sides;
                 // All associate to the left, but comparisons, which do not at all.
                 let level = self.level();
                 at_least(f, if level == 4 { 5 } else { level }, left)?;
