@@ -91,6 +91,10 @@ impl Spelling for MySql<'_> {
         if operator == Operator::Divide && right.integers {
             return format!("{left} DIV {}", right.text);
         }
+        // A quotient of integers is a decimal with four digits behind the point.
+        if operator == Operator::Divide && right.perhaps_integers {
+            return format!("({left} + 0e0) / {}", right.text);
+        }
         format!("{left} {} {}", operator.sign(), right.text)
     }
 

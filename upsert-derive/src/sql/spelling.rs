@@ -83,6 +83,8 @@ pub(super) struct Operand {
     pub is_not_zero: bool,
     /// Whether the operation is one on integers.
     pub integers: bool,
+    /// Whether it is one on floats, of which neither side is sure to be one by itself.
+    pub perhaps_integers: bool,
 }
 
 /// What a dialect may want to know about a computation.
@@ -92,6 +94,8 @@ pub(super) struct Computation {
     pub leaves: Vec<String>,
     /// What the column that takes the result can hold, where that is less than 64 bits.
     pub range: Option<(i64, i64)>,
+    /// Whether it is one operation.
+    pub single: bool,
 }
 
 impl Operator {

@@ -59,6 +59,7 @@ impl Spelling for Sqlite<'_> {
             text,
             is_not_zero,
             integers,
+            ..
         } = right;
         let left = if operator == Operator::Divide && !integers {
             format!("CAST({left} AS REAL)")
@@ -78,8 +79,14 @@ impl Spelling for Sqlite<'_> {
     fn computation(&self, text: String, computation: &Computation) -> String {
         let mut overflow = match computation.kind {
             Kind::Integer => format!("typeof({text}) = 'real'"),
+            Kind::Float if computation.single => format!("abs({text}) > {LARGEST}"),
+            // Infinite numbers on the way may give none at all, which is NULL.
             Kind::Float => {
-                return format!("CASE WHEN abs({text}) > {LARGEST} THEN {RAISE} ELSE {text} END");
+                let mut overflow = format!("abs({text}) > {LARGEST} OR {text} IS NULL");
+                for leaf in &computation.leaves {
+                    overflow.push_str(&format!(" AND {leaf} IS NOT NULL"));
+                }
+                overflow
             }
             _ => {
                 let leaves = computation

@@ -2,7 +2,7 @@
 
 use super::join;
 use super::spelling::{Computation, Operand, Spelling};
-use crate::expr::{Comparison, Expr, Function, Piece, Raw, Side};
+use crate::expr::{Comparison, Expr, Function, Operator, Piece, Raw, Side};
 use crate::model::{Assignment, Bind, Column, Model};
 use crate::types::{self, Kind};
 
@@ -217,6 +217,7 @@ impl<'a, S: Spelling> Writer<'a, S> {
             kind,
             leaves,
             range,
+            single,
         };
         self.spelling.computation(text, &computation)
     }
@@ -230,13 +231,25 @@ impl<'a, S: Spelling> Writer<'a, S> {
                 let widen_left = widen && !self.is_wide(right);
                 let left_text = self.operand(left, widen_left, leaves);
                 let right = Operand {
-                    text: self.operand(right, false, leaves),
+                    text: self.divisor(*operator, right, leaves),
                     is_not_zero: matches!(**right, Expr::Integer(1..)),
                     integers: self.kind(left) == Kind::Integer && self.kind(right) == Kind::Integer,
+                    perhaps_integers: self.computing == Some(Kind::Float)
+                        && !self.is_float(left)
+                        && !self.is_float(right),
                 };
                 self.spelling.operation(*operator, &left_text, &right)
             }
             leaf => self.leaf(leaf, leaves),
+        }
+    }
+
+    /// The right operand. What is divided by something infinite would be nothing, and the overflow forgotten.
+    fn divisor(&self, operator: Operator, right: &Expr, leaves: &mut Vec<String>) -> String {
+        if operator == Operator::Divide && self.kind(right) == Kind::Float {
+            self.leaf(right, leaves)
+        } else {
+            self.operand(right, false, leaves)
         }
     }
 
@@ -269,6 +282,11 @@ impl<'a, S: Spelling> Writer<'a, S> {
         } else {
             text
         }
+    }
+
+    /// Whether it is a float to the database too.
+    fn is_float(&self, expr: &Expr) -> bool {
+        matches!(expr, Expr::Column(..) | Expr::Float(_)) && self.kind(expr) == Kind::Float
     }
 
     /// Whether an integer has 64 bits by itself.
