@@ -47,41 +47,45 @@ pub(super) fn one(model: &Model, texts: &Texts) -> TokenStream {
             __arguments: &mut <__DB as __upsert::Database>::Arguments,
         ) -> ::core::result::Result<(), __upsert::BoxDynError> {
             match __place {
-                #(#places => { #adds })*
-                _ => {}
+                #(#places => #adds,)*
+                _ => ::core::result::Result::Ok(()),
             }
-            ::core::result::Result::Ok(())
         }
     }
 }
 
-/// `BindAll::<__DB>::bind_all((&self.email, &self.name), __arguments)?;`, with whatever is no plain value in its place between.
+/// `BindAll::<__DB>::bind_all((&self.email, &self.name), __arguments)`, with whatever is no plain value in its place between.
 fn add_all(model: &Model, binds: &[Bind]) -> TokenStream {
     let is_plain = |bind: &Bind| match bind {
         Bind::Value(field) => is_plain(model, &model.fields[*field]),
         Bind::IsSet(_) => false,
     };
     let runs = binds.chunk_by(|left, right| is_plain(left) && is_plain(right));
-    runs.flat_map(|run| run.chunks(super::LONGEST_TUPLE))
+    let adds = runs.flat_map(|run| run.chunks(super::LONGEST_TUPLE));
+    let mut adds: Vec<_> = adds
         .map(|run| match run {
             [bind] => add(model, *bind),
             run => {
                 let idents = run.iter().map(|bind| match bind {
                     Bind::Value(field) | Bind::IsSet(field) => model.fields[*field].ident,
                 });
-                quote!(__upsert::BindAll::<__DB>::bind_all((#(&self.#idents,)*), __arguments)?;)
+                quote!(__upsert::BindAll::<__DB>::bind_all((#(&self.#idents,)*), __arguments))
             }
         })
-        .collect()
+        .collect();
+    let last = adds
+        .pop()
+        .unwrap_or_else(|| quote!(::core::result::Result::Ok(())));
+    quote!(#(#adds?;)* #last)
 }
 
-/// `<__DB as Dialect>::add(__arguments, &self.email)?;`
+/// `<__DB as Dialect>::add(__arguments, &self.email)`
 fn add(model: &Model, bind: Bind) -> TokenStream {
     match bind {
         Bind::Value(field) => add_value(model, &model.fields[field]),
         Bind::IsSet(field) => {
             let ident = model.fields[field].ident;
-            quote!(__upsert::add_is_set::<__DB, _>(__arguments, &self.#ident)?;)
+            quote!(__upsert::add_is_set::<__DB, _>(__arguments, &self.#ident))
         }
     }
 }
@@ -91,7 +95,7 @@ fn add_value(model: &Model, field: &Field) -> TokenStream {
         ident, ty, json, ..
     } = field;
     if is_plain(model, field) {
-        return quote!(<__DB as __upsert::Dialect>::add(__arguments, &self.#ident)?;);
+        return quote!(<__DB as __upsert::Dialect>::add(__arguments, &self.#ident));
     }
     let value = if types::option_inner(ty).is_some() {
         quote!(::core::option::Option::as_ref(&self.#ident))
@@ -99,9 +103,9 @@ fn add_value(model: &Model, field: &Field) -> TokenStream {
         quote!(::core::option::Option::Some(&self.#ident))
     };
     if *json {
-        quote!(<__DB as __upsert::Dialect>::add_json(__arguments, #value)?;)
+        quote!(<__DB as __upsert::Dialect>::add_json(__arguments, #value))
     } else {
-        quote!(<__DB as __upsert::Dialect>::add_optional(__arguments, #value)?;)
+        quote!(<__DB as __upsert::Dialect>::add_optional(__arguments, #value))
     }
 }
 

@@ -1,11 +1,15 @@
 //! Where-clauses: what a database must be able to do with the fields' types.
 
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote_spanned};
 use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::visit_mut::VisitMut;
-use syn::{GenericParam, Generics, Ident, Lifetime, Type, WherePredicate, parse_quote};
+use syn::{
+    GenericParam, Generics, Ident, Lifetime, PredicateType, Token, Type, TypeParamBound,
+    WherePredicate, parse_quote,
+};
 
 use crate::expr::{Expr, Raw};
 use crate::model::{Bind, Model, Output};
@@ -81,20 +85,20 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
     let mut known = BTreeSet::new();
     for (ty, usage) in uses.values() {
         // `&'a str` and `Option<&'a str>` ask for the same.
-        let predicate = value_predicate(model, ty, *usage);
-        predicates.extend(predicate.filter(|new| known.insert(new.to_token_stream().to_string())));
+        let asked = value_predicate(model, ty, *usage);
+        predicates.extend(asked.filter(|new| known.insert(new.to_token_stream().to_string())));
         if usage.accumulated {
             let bound = quote_spanned!(ty.span()=> __upsert::Accumulate);
-            predicates.push(parse_quote!(#ty: #bound));
+            predicates.push(predicate(ty, bound));
         }
     }
     for ty in json.values() {
         let bound = quote_spanned!(ty.span()=> __upsert::Json<__DB>);
-        predicates.push(parse_quote!(#ty: #bound));
+        predicates.push(predicate(ty, bound));
     }
     if let Output::FromRow(ty, _) = &model.output {
         let bound = quote_spanned!(ty.span()=> __upsert::Returned<__DB>);
-        predicates.push(parse_quote!(#ty: #bound));
+        predicates.push(predicate(ty, bound));
     }
     predicates
 }
@@ -149,7 +153,18 @@ fn value_predicate(model: &Model, ty: &Type, usage: Use) -> Option<WherePredicat
             let ranked = types::option_inner(&ranked).unwrap_or(&ranked);
             parse_quote!(for<'__x> #ranked: #bound)
         }
-        None => parse_quote!(#ty: #bound),
+        None => predicate(ty, bound),
+    })
+}
+
+/// `ty: bound`, put together rather than parsed: every struct has some of them.
+fn predicate(ty: &Type, bound: TokenStream) -> WherePredicate {
+    WherePredicate::Type(PredicateType {
+        attrs: Vec::new(),
+        lifetimes: None,
+        bounded_ty: ty.clone(),
+        colon_token: <Token![:]>::default(),
+        bounds: [TypeParamBound::Verbatim(bound)].into_iter().collect(),
     })
 }
 

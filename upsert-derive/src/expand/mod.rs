@@ -100,7 +100,6 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
             ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                 #unread
                 #bind_row
-                ::core::result::Result::Ok(())
             }
 
             fn bind_key(
@@ -108,7 +107,6 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
                 __arguments: &mut <__DB as __upsert::Database>::Arguments,
             ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                 #bind_key
-                ::core::result::Result::Ok(())
             }
 
             #bind_one
