@@ -71,6 +71,11 @@
 //! | [`row.insert_if_absent(&pool).await`](Upsert::insert_if_absent) | whether the row was inserted; one that is there stays as it is |
 //! | [`….returning().await`](InsertIfAbsent::returning) | the row, if it was inserted |
 //! | [`row.get_or_insert(&pool).await`](Upsert::get_or_insert) | [`Upserted`]: the row with this key, inserted if there was none |
+//! | [`T::upsert_all(&rows, &pool).await`](Upsert::upsert_all) | the number of rows inserted or updated |
+//! | [`….returning().await`](UpsertMany::returning), [`….with_actions().await`](UpsertMany::with_actions) | the rows, in the order of `rows`; with what happened to each |
+//! | [`T::insert_all_if_absent(&rows, &pool).await`](Upsert::insert_all_if_absent) | the number of rows inserted; `.returning()`: for each, the row if it was |
+//! | [`T::get_or_insert_all(&rows, &pool).await`](Upsert::get_or_insert_all) | [`Upserted`] for each row |
+//! | [`T::upsert_stream(stream, &pool).await`](Upsert::upsert_stream) | the number of rows inserted or updated, of any number of rows |
 //!
 //! The guide goes on from there:
 //!
@@ -80,9 +85,10 @@
 //! - [`guide::errors`]: what can go wrong, and what to do.
 
 pub use upsert_core::{
-    Accumulate, Action, Bind, Column, Dialect, DialectConnection, Error, ErrorKind, ExecutorFor,
-    InsertIfAbsent, Json, Main, Patch, Read, Returned, Sql, Upsert, UpsertExecutor, UpsertFuture,
-    UpsertModel, UpsertOne, UpsertSpec, Upserted,
+    Accumulate, Action, Bind, Column, Dialect, DialectConnection, Duplicates, Error, ErrorKind,
+    ExecutorFor, GetOrInsertAll, InBulk, InsertAllIfAbsent, InsertIfAbsent, IntoRow, Json, Main,
+    Patch, Progress, Read, Returned, RowOf, RowStream, Sql, Upsert, UpsertExecutor, UpsertFuture,
+    UpsertMany, UpsertModel, UpsertOne, UpsertSpec, UpsertStream, Upserted,
 };
 #[cfg(feature = "derive")]
 pub use upsert_derive::Upsert;

@@ -6,11 +6,12 @@ use sqlx::error::BoxDynError;
 use sqlx::{Decode, Encode, Type};
 
 use crate::dialect::Dialect;
+use crate::sink::Sink;
 
 /// References to values, to be bound one after the other: a tuple of two to sixteen.
 pub trait BindAll<DB: Dialect> {
     /// Binds them in their order.
-    fn bind_all(self, arguments: &mut DB::Arguments) -> Result<(), BoxDynError>;
+    fn bind_all(self, sink: &mut impl Sink<DB>) -> Result<(), BoxDynError>;
 }
 
 /// Values that come back in columns side by side: a tuple of two to sixteen.
@@ -26,8 +27,8 @@ macro_rules! tuple {
             $($ty: Encode<'q, DB> + Type<DB>),+
         {
             #[inline]
-            fn bind_all(self, arguments: &mut DB::Arguments) -> Result<(), BoxDynError> {
-                $(DB::add(arguments, self.$place)?;)+
+            fn bind_all(self, sink: &mut impl Sink<DB>) -> Result<(), BoxDynError> {
+                $(sink.put(self.$place)?;)+
                 Ok(())
             }
         }

@@ -53,6 +53,10 @@ pub enum ErrorKind {
     Deleted,
     /// The row was gone, or never came to be, when it was to be read back.
     RowVanished,
+    /// Two rows of a batch have the same key, and `Duplicates::Reject` was asked for.
+    DuplicateKey,
+    /// The stream of rows failed.
+    Stream,
     /// The database, its version or its settings cannot do this.
     Unsupported,
     /// A value of the struct cannot be sent.
@@ -70,6 +74,13 @@ struct Failure {
     model: &'static Model,
     detail: String,
     source: Option<sqlx::Error>,
+    /// The error of a stream of rows.
+    stream: Option<BoxDynError>,
+    /// Which row of a batch it is about, if it can be told, and its key.
+    row: Option<usize>,
+    key: Option<String>,
+    /// How many rows of a batch are stored in spite of it.
+    committed: usize,
 }
 
 impl fmt::Display for Error {
@@ -79,7 +90,18 @@ impl fmt::Display for Error {
         write!(
             f,
             "upsert into `{table}` on conflict (`{target}`): {detail}"
-        )
+        )?;
+        if let Some(row) = self.0.row {
+            write!(f, "; it is row {row} of the batch, counted from 0")?;
+        }
+        if let Some(key) = &self.0.key {
+            write!(f, ", with the key {key}")?;
+        }
+        if self.0.committed > 0 {
+            let committed = self.0.committed;
+            write!(f, "; the first {committed} rows are committed")?;
+        }
+        Ok(())
     }
 }
 
@@ -111,13 +133,102 @@ impl Error {
         self.0.model.target
     }
 
+    /// Which row of a batch the error is about, counted from 0, if that can be told.
+    ///
+    /// A value that cannot be encoded and a row that was sent by itself can always be told. What the database refuses in a
+    /// statement of many rows can be told if it says so (MySQL and MariaDB, of values that do not fit), or with
+    /// [`find_culprit`](crate::UpsertMany::find_culprit).
+    #[must_use]
+    pub fn row(&self) -> Option<usize> {
+        self.0.row
+    }
+
+    /// How many rows of a batch or a stream are stored in spite of the error: the first ones, in their order. 0 unless chunks
+    /// are committed by themselves ([`commit_each_chunk`](crate::UpsertMany::commit_each_chunk)).
+    #[must_use]
+    pub fn rows_committed(&self) -> usize {
+        self.0.committed
+    }
+
     pub(crate) fn new(kind: ErrorKind, model: &'static Model, detail: impl Into<String>) -> Self {
+        Self::with_source(kind, model, detail.into(), None)
+    }
+
+    fn with_source(
+        kind: ErrorKind,
+        model: &'static Model,
+        detail: String,
+        source: Option<sqlx::Error>,
+    ) -> Self {
         Self(Box::new(Failure {
             kind,
             model,
-            detail: detail.into(),
-            source: None,
+            detail,
+            source,
+            stream: None,
+            row: None,
+            key: None,
+            committed: 0,
         }))
+    }
+
+    /// A stream of rows that failed by itself.
+    pub(crate) fn stream(model: &'static Model, source: BoxDynError) -> Self {
+        let mut error = Self::new(
+            ErrorKind::Stream,
+            model,
+            format!("the stream of rows failed: {source}"),
+        );
+        error.0.stream = Some(source);
+        error
+    }
+
+    /// The row of the batch that it is about; what has been said before stays.
+    pub(crate) fn at_row(mut self, row: usize) -> Self {
+        self.0.row.get_or_insert(row);
+        self
+    }
+
+    /// The batch was a part of a larger one, in which so many rows stood before it.
+    pub(crate) fn after_rows(mut self, rows: usize) -> Self {
+        if let Some(row) = &mut self.0.row {
+            *row += rows;
+        }
+        self
+    }
+
+    pub(crate) fn with_key(mut self, key: String) -> Self {
+        self.0.key = Some(key);
+        self
+    }
+
+    pub(crate) fn committed(mut self, rows: usize) -> Self {
+        self.0.committed = rows;
+        self
+    }
+
+    /// What went wrong when the transaction was to be committed: without a reply, nobody knows how that ended.
+    pub(crate) fn at_commit(mut self) -> Self {
+        if !matches!(self.0.source, Some(sqlx::Error::Database(_))) {
+            self.0
+                .detail
+                .push_str("; it happened at the commit, so the rows may or may not be stored");
+        }
+        self
+    }
+
+    /// Whether it may be the fault of one row, rather than of the connection or the table.
+    pub(crate) fn blames_a_row(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::MissingUniqueIndex
+            | ErrorKind::Unsupported
+            | ErrorKind::Deadlock
+            | ErrorKind::Serialization
+            | ErrorKind::LockTimeout
+            | ErrorKind::Stream => false,
+            ErrorKind::Database => matches!(self.0.source, Some(sqlx::Error::Database(_))),
+            _ => true,
+        }
     }
 
     /// The driver's error in our words.
@@ -126,12 +237,7 @@ impl Error {
             sqlx::Error::Database(error) => DB::explain(model, &**error),
             other => explain_client_side(model, other),
         };
-        Self(Box::new(Failure {
-            kind,
-            model,
-            detail,
-            source: Some(source),
-        }))
+        Self::with_source(kind, model, detail, Some(source))
     }
 
     /// A value that sqlx cannot encode; `column` is the one that was to be bound.
@@ -139,12 +245,7 @@ impl Error {
         let column = column.map_or_else(String::new, |column| format!(" of column `{column}`"));
         let detail = format!("the value{column} cannot be sent to the database: {source}");
         let source = Some(sqlx::Error::Encode(source));
-        Self(Box::new(Failure {
-            kind: ErrorKind::Encode,
-            model,
-            detail,
-            source,
-        }))
+        Self::with_source(ErrorKind::Encode, model, detail, source)
     }
 
     /// The row that conflicts is a deleted one. The database's own words for it say something else.
@@ -215,6 +316,8 @@ impl fmt::Debug for Error {
             .field("table", &self.0.model.table)
             .field("conflict_target", &self.0.model.target)
             .field("detail", &self.0.detail)
+            .field("row", &self.0.row)
+            .field("rows_committed", &self.0.committed)
             .field("source", &self.0.source)
             .finish()
     }
@@ -222,7 +325,11 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|source| source as _)
+        match (&self.0.source, &self.0.stream) {
+            (Some(source), _) => Some(source),
+            (None, Some(stream)) => Some(&**stream),
+            (None, None) => None,
+        }
     }
 }
 
@@ -230,7 +337,15 @@ impl std::error::Error for Error {
 impl From<Error> for sqlx::Error {
     fn from(error: Error) -> Self {
         let message = error.to_string();
-        let Failure { kind, source, .. } = *error.0;
+        let Failure {
+            kind,
+            source,
+            stream,
+            ..
+        } = *error.0;
+        if let Some(stream) = stream {
+            return Self::AnyDriverError(stream);
+        }
         match source {
             Some(sqlx::Error::Database(source)) => sqlx::Error::Database(Box::new(Explained {
                 kind,

@@ -5,6 +5,7 @@ use sqlx::{Connection, Database, Pool, Transaction};
 use std::future::{Future, ready};
 use std::ops::{Deref, DerefMut};
 
+use crate::bulk::{self, Batch, Options, Outcome, Rows};
 use crate::dialect::{Dialect, DialectConnection};
 use crate::error::Error;
 use crate::model::{Main, Model, UpsertModel, UpsertSpec};
@@ -181,6 +182,38 @@ pub trait ExecutorFor<T: UpsertSpec<S>, S: 'static = Main>: UpsertExecutor {
     fn run_get_or_insert<'e>(self, row: &'e T) -> UpsertFuture<'e, Upserted<T::Output>>
     where
         Self: 'e;
+
+    #[doc(hidden)]
+    fn run_many<'e>(self, batch: Batch<'e, T>) -> UpsertFuture<'e, u64>
+    where
+        Self: 'e;
+
+    #[doc(hidden)]
+    fn run_many_returning<'e>(self, batch: Batch<'e, T>) -> UpsertFuture<'e, Vec<T::Output>>
+    where
+        Self: 'e;
+
+    #[doc(hidden)]
+    fn run_many_returning_some<'e>(
+        self,
+        batch: Batch<'e, T>,
+    ) -> UpsertFuture<'e, Vec<Option<T::Output>>>
+    where
+        Self: 'e;
+
+    #[doc(hidden)]
+    fn run_many_with_actions<'e>(
+        self,
+        batch: Batch<'e, T>,
+    ) -> UpsertFuture<'e, Vec<Upserted<T::Output>>>
+    where
+        Self: 'e;
+
+    #[doc(hidden)]
+    fn run_stream<'e>(self, rows: Rows<'e, T>, options: Options<'e>) -> UpsertFuture<'e, u64>
+    where
+        Self: 'e,
+        T: Send + 'e;
 }
 
 /// Writes one method of [`ExecutorFor`]: hold a connection, let the dialect work on it, let go.
@@ -201,6 +234,27 @@ macro_rules! run {
     };
 }
 
+/// Writes one method of [`ExecutorFor`] for a batch, of whose outcome a part is asked for.
+macro_rules! run_batch {
+    ($method:ident => $part:ident -> $output:ty) => {
+        fn $method<'e>(self, batch: Batch<'e, T>) -> UpsertFuture<'e, $output>
+        where
+            Self: 'e,
+        {
+            Box::pin(async move {
+                // Nothing is asked of a pool for nothing.
+                if batch.rows.is_empty() {
+                    return Ok(Outcome::<T::Output>::nothing().$part());
+                }
+                let mut held = Held::acquire(self, T::MODEL).await?;
+                let outcome = bulk::run::<E::Database, T, S>(&mut held.lease, batch).await;
+                held.finished = true;
+                Ok(outcome?.$part())
+            })
+        }
+    };
+}
+
 // The compiler may well recommend this impl: what a mistake lacks stands in its where-clause, not in the trait.
 impl<E, T, S> ExecutorFor<T, S> for E
 where
@@ -214,4 +268,23 @@ where
     run!(run_insert_if_absent => insert_if_absent -> bool);
     run!(run_insert_if_absent_returning => insert_if_absent_returning -> Option<T::Output>);
     run!(run_get_or_insert => get_or_insert -> Upserted<T::Output>);
+
+    run_batch!(run_many => written -> u64);
+    run_batch!(run_many_returning => into_rows -> Vec<T::Output>);
+    run_batch!(run_many_returning_some => into_some_rows -> Vec<Option<T::Output>>);
+    run_batch!(run_many_with_actions => into_upserted -> Vec<Upserted<T::Output>>);
+
+    fn run_stream<'e>(self, rows: Rows<'e, T>, options: Options<'e>) -> UpsertFuture<'e, u64>
+    where
+        Self: 'e,
+        T: Send + 'e,
+    {
+        Box::pin(async move {
+            let mut held = Held::acquire(self, T::MODEL).await?;
+            let written =
+                bulk::run_stream::<E::Database, T, S>(&mut held.lease, rows, options).await;
+            held.finished = true;
+            written
+        })
+    }
 }

@@ -10,6 +10,8 @@
 )]
 
 mod accumulate;
+mod array;
+mod bulk;
 mod capability;
 mod columns;
 mod dialect;
@@ -18,15 +20,20 @@ mod executor;
 mod model;
 mod patch;
 mod returning;
+mod sink;
 mod sql;
 mod upsert;
 mod value;
 
 pub use accumulate::Accumulate;
+pub use bulk::{
+    Duplicates, GetOrInsertAll, InsertAllIfAbsent, IntoRow, Progress, RowStream, UpsertMany,
+    UpsertStream,
+};
 pub use dialect::{Dialect, DialectConnection};
 pub use error::{Error, ErrorKind};
 pub use executor::{ExecutorFor, UpsertExecutor};
-pub use model::{Main, UpsertModel, UpsertSpec};
+pub use model::{InBulk, Main, RowOf, UpsertModel, UpsertSpec};
 pub use patch::Patch;
 pub use returning::{Action, Upserted};
 pub use sql::Sql;

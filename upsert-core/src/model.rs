@@ -2,8 +2,11 @@
 
 use sqlx::Database;
 use sqlx::error::BoxDynError;
+use std::borrow::Borrow;
 
+use crate::array::ArrayType;
 use crate::dialect::Dialect;
+use crate::sink::Sink;
 
 /// The marker of a struct's default upsert, as against its named ones.
 #[derive(Debug, Clone, Copy)]
@@ -47,29 +50,50 @@ pub trait UpsertSpec<S: 'static = Main> {
     note = "`{Self}` must derive `Upsert`, and `{DB}` must have a type for each of its fields"
 )]
 pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
-    /// Binds the columns that the insert writes, in the order of `Model::bound`.
+    /// Gives the columns that the insert writes, in the order of `Model::bound`.
     #[doc(hidden)]
-    fn bind(&self, arguments: &mut <DB as Database>::Arguments) -> Result<(), BoxDynError>;
+    fn bind(&self, sink: &mut impl Sink<DB>) -> Result<(), BoxDynError>;
 
-    /// Binds the columns of the conflict target, in the order of `Model::key`.
+    /// Gives the columns of the conflict target, in the order of `Model::key`.
     #[doc(hidden)]
-    fn bind_key(&self, arguments: &mut <DB as Database>::Arguments) -> Result<(), BoxDynError>;
+    fn bind_key(&self, sink: &mut impl Sink<DB>) -> Result<(), BoxDynError>;
 
-    /// Binds one value, for statements that take the binds more than once or in another order. Models without such statements
+    /// Gives one value, for statements that take the binds more than once or in another order. Models without such statements
     /// do not have it.
     #[doc(hidden)]
-    fn bind_one(
-        &self,
-        place: usize,
-        arguments: &mut <DB as Database>::Arguments,
-    ) -> Result<(), BoxDynError> {
-        let _ = (place, arguments);
+    fn bind_one(&self, place: usize, sink: &mut impl Sink<DB>) -> Result<(), BoxDynError> {
+        let _ = (place, sink);
         unreachable!("the statements of this model take their binds in order")
     }
 
     /// Reads what came back, by position: the list of columns is ours.
     #[doc(hidden)]
     fn from_returning(row: &<DB as Database>::Row) -> Result<Self::Output, sqlx::Error>;
+
+    /// Gives the key of a row that came back, as `bind_key` would, from the places in `Many::key_places`.
+    #[doc(hidden)]
+    fn returned_key(
+        row: &<DB as Database>::Row,
+        sink: &mut impl Sink<DB>,
+    ) -> Result<(), sqlx::Error>;
+}
+
+/// A struct whose rows can be sent many at a time. Derived, never written by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent in bulk, since it has a `param` field",
+    label = "each row would bring a parameter of its own, and a statement takes one",
+    note = "upsert the rows one by one in a transaction: `row.upsert(&mut tx)`; or give the parameter a column, and read it as `new.x`"
+)]
+pub trait InBulk<S: 'static = Main>: UpsertSpec<S> {}
+
+/// What a batch may hold: `T`, `&T`, `Arc<T>`, `Box<T>`, for a struct that can be sent in bulk.
+pub trait RowOf<T: ?Sized, S: 'static = Main>: Borrow<T> + Sync {}
+
+impl<R, T, S: 'static> RowOf<T, S> for R
+where
+    R: Borrow<T> + Sync,
+    T: InBulk<S>,
+{
 }
 
 /// One upsert as the derive wrote it down.
@@ -97,8 +121,58 @@ pub struct Model {
     pub divides: bool,
     /// The column by which the statement refuses rows that are deleted.
     pub deleted: Option<&'static str>,
+    /// What many rows need to know.
+    pub many: Many,
     /// The statements.
     pub texts: Texts,
+}
+
+/// What a batch needs to know of a model, beyond what one row does.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Many {
+    /// Whether no statement takes many rows.
+    pub row_by_row: bool,
+    /// Whether PostgreSQL's rows go in a VALUES list, whatever its types could do.
+    pub in_values: bool,
+    /// What is known of the key's equality.
+    pub key: KeyEquality,
+    /// Whether NULL equals NULL in the key.
+    pub nulls_equal: bool,
+    /// Where the columns of the key stand in what many rows return, in the order of `Model::key`.
+    pub key_places: &'static [usize],
+    /// How many columns many rows return, those of the key included.
+    pub returning: usize,
+    /// The array types of the fields' types, each type once.
+    pub arrays: &'static [ArrayType],
+    /// Which of them each bind has.
+    pub bound_arrays: &'static [u8],
+    /// Which of them each column of the key has.
+    pub key_arrays: &'static [u8],
+}
+
+/// Whether the database takes two keys for equal only if they are the same bytes.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyEquality {
+    /// Numbers without a fraction, UUIDs.
+    Bytes,
+    /// By the columns' types and collations.
+    AskTable,
+    /// Expressions, values that the statement computes.
+    Unknown,
+}
+
+/// Where the rows stand in the statements of a dialect, and one of them to be repeated.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Source {
+    pub start: usize,
+    pub end: usize,
+    /// A row with a NUL for each bind.
+    pub row: &'static str,
+    /// Which bind stands at each NUL; empty where they are the row's binds in order.
+    pub slots: &'static [usize],
 }
 
 /// A part of the unique index behind a conflict target.
@@ -123,6 +197,8 @@ pub struct Texts {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct PostgresTexts {
+    /// Where the arrays stand in the statements for many rows.
+    pub source: Source,
     pub upsert: &'static str,
     pub upsert_returning: &'static str,
     /// Asks `xmax`, for servers before 18.
@@ -133,12 +209,25 @@ pub struct PostgresTexts {
     pub insert_if_absent_returning: &'static str,
     pub select: &'static str,
     pub create_index: &'static str,
+    // These take an array for each bind, and return the columns of the key after the others. Empty where rows go one by one.
+    pub upsert_all: &'static str,
+    pub upsert_all_returning: &'static str,
+    pub upsert_all_with_action: &'static str,
+    pub upsert_all_with_action_18: &'static str,
+    pub insert_all_if_absent: &'static str,
+    pub insert_all_if_absent_returning: &'static str,
+    /// Takes an array for each column of the key.
+    pub select_all: &'static str,
+    /// The table as `to_regclass` takes it.
+    pub relation: &'static str,
 }
 
 /// SQLite's statements.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct SqliteTexts {
+    /// Where the row stands in the statements that insert one.
+    pub source: Source,
     pub upsert: &'static str,
     pub upsert_returning: &'static str,
     pub insert_if_absent: &'static str,
@@ -153,6 +242,8 @@ pub struct SqliteTexts {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct MySqlTexts {
+    /// Where the row stands in the statements that insert one.
+    pub source: Source,
     pub upsert: MySqlStatement,
     pub upsert_with_action: MySqlStatement,
     pub insert_if_absent: MySqlStatement,
@@ -163,6 +254,14 @@ pub struct MySqlTexts {
     pub select_deleted: &'static str,
     pub show_index: &'static str,
     pub create_index: &'static str,
+    /// Counts the rows that a guard leaves alone in `@upsert`; empty where there is no guard.
+    pub upsert_all_counting: &'static str,
+    /// Counts the rows that are there in `@upsert`.
+    pub insert_all_if_absent: &'static str,
+    /// Reads the newest versions of rows; a NUL stands for the list of keys.
+    pub select_all: &'static str,
+    /// A key in that list.
+    pub select_all_key: &'static str,
 }
 
 /// A statement whose binds MySQL cannot number.

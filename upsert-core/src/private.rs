@@ -1,6 +1,8 @@
 //! What generated code may name, and nothing else.
 
 pub use crate::accumulate::Accumulate;
+pub use crate::array::{ArrayOf, ArrayType, HasArray, WithoutArray};
+pub use crate::bulk::{RowStream, UpsertMany, UpsertStream};
 pub use crate::capability::{
     NamedConstraint, NotMySql, NotPostgres, NotSqlite, NullsNotDistinct, OrdersInstants,
     PartialIndex,
@@ -9,10 +11,11 @@ pub use crate::columns::{BindAll, ReadAll};
 pub use crate::dialect::Dialect;
 pub use crate::executor::ExecutorFor;
 pub use crate::model::{
-    IndexPart, Main, Model, MySqlStatement, MySqlTexts, PostgresTexts, Slot, SqliteTexts, Texts,
-    UpsertModel, UpsertSpec,
+    InBulk, IndexPart, KeyEquality, Main, Many, Model, MySqlStatement, MySqlTexts, PostgresTexts,
+    RowOf, Slot, Source, SqliteTexts, Texts, UpsertModel, UpsertSpec,
 };
 pub use crate::patch::Patch;
+pub use crate::sink::Sink;
 pub use crate::sql::Sql;
 pub use crate::upsert::UpsertOne;
 pub use crate::value::{Bind, Column, Json, Read, Returned};
@@ -29,6 +32,28 @@ where
     UpsertOne::new::<S>(row, executor)
 }
 
+/// A call of the upsert that `S` marks, for many rows.
+pub fn upsert_many<'e, T, R, E, S>(rows: &'e [R], executor: E) -> UpsertMany<'e, T, E, T::Output>
+where
+    R: RowOf<T, S>,
+    T: UpsertSpec<S>,
+    E: ExecutorFor<T, S> + 'e,
+    S: 'static,
+{
+    UpsertMany::new::<R, S>(rows, executor)
+}
+
+/// A call of the upsert that `S` marks, for a stream of rows.
+pub fn upsert_stream<'e, T, I, E, S>(rows: I, executor: E) -> UpsertStream<'e, T, E>
+where
+    I: RowStream<T, S> + 'e,
+    T: UpsertSpec<S> + InBulk<S> + Send + 'e,
+    E: ExecutorFor<T, S> + 'e,
+    S: 'static,
+{
+    UpsertStream::new::<I, S>(rows, executor)
+}
+
 /// The statements of a model.
 pub fn sql_of<DB: Dialect>(model: &'static Model) -> Sql {
     DB::sql(model)
@@ -36,10 +61,20 @@ pub fn sql_of<DB: Dialect>(model: &'static Model) -> Sql {
 
 /// Binds whether a `Patch` is `Set`.
 pub fn add_is_set<DB: Dialect, T>(
-    arguments: &mut DB::Arguments,
+    sink: &mut impl Sink<DB>,
     patch: &Patch<T>,
 ) -> Result<(), BoxDynError> {
-    DB::add_flag(arguments, patch.is_set())
+    DB::add_flag(sink, patch.is_set())
+}
+
+/// Gives on a column of the key that came back.
+pub fn pass<DB: Dialect, T: Column<DB>>(
+    row: &DB::Row,
+    index: usize,
+    sink: &mut impl Sink<DB>,
+) -> Result<(), SqlxError> {
+    let value: T = DB::get(row, index)?;
+    DB::add(sink, &value).map_err(SqlxError::Encode)
 }
 
 /// A value that must be there; `index` is the column's place, for the message.
@@ -66,8 +101,20 @@ pub const INVALID: Model = Model {
     guarded: false,
     divides: false,
     deleted: None,
+    many: Many {
+        row_by_row: true,
+        in_values: true,
+        key: KeyEquality::Unknown,
+        nulls_equal: false,
+        key_places: &[],
+        returning: 0,
+        arrays: &[],
+        bound_arrays: &[],
+        key_arrays: &[],
+    },
     texts: Texts {
         postgres: PostgresTexts {
+            source: NOWHERE,
             upsert: "",
             upsert_returning: "",
             upsert_with_action: "",
@@ -76,8 +123,17 @@ pub const INVALID: Model = Model {
             insert_if_absent_returning: "",
             select: "",
             create_index: "",
+            upsert_all: "",
+            upsert_all_returning: "",
+            upsert_all_with_action: "",
+            upsert_all_with_action_18: "",
+            insert_all_if_absent: "",
+            insert_all_if_absent_returning: "",
+            select_all: "",
+            relation: "",
         },
         sqlite: SqliteTexts {
+            source: NOWHERE,
             upsert: "",
             upsert_returning: "",
             insert_if_absent: "",
@@ -87,6 +143,7 @@ pub const INVALID: Model = Model {
             create_index: "",
         },
         mysql: MySqlTexts {
+            source: NOWHERE,
             upsert: NOTHING,
             upsert_with_action: NOTHING,
             insert_if_absent: NOTHING,
@@ -95,8 +152,19 @@ pub const INVALID: Model = Model {
             select_deleted: "",
             show_index: "",
             create_index: "",
+            upsert_all_counting: "",
+            insert_all_if_absent: "",
+            select_all: "",
+            select_all_key: "",
         },
     },
+};
+
+const NOWHERE: Source = Source {
+    start: 0,
+    end: 0,
+    row: "",
+    slots: &[],
 };
 
 const NOTHING: MySqlStatement = MySqlStatement {

@@ -3,10 +3,11 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
+use crate::bulk::{GetOrInsertAll, InsertAllIfAbsent, RowStream, UpsertMany, UpsertStream};
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::executor::ExecutorFor;
-use crate::model::{Main, UpsertSpec};
+use crate::model::{InBulk, Main, RowOf, UpsertSpec};
 use crate::returning::Upserted;
 use crate::sql::Sql;
 
@@ -137,6 +138,167 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
         E: ExecutorFor<Self> + 'e,
     {
         self.upsert(executor).get_or_insert()
+    }
+
+    /// Upserts many rows, in one transaction, and gives the number of rows inserted or updated.
+    ///
+    /// It does what upserting the rows one after the other in that transaction would, duplicates among them included: on every
+    /// database, whatever is in the batch. The slice may hold rows, references, `Arc`s or `Box`es of them; an empty one sends
+    /// nothing. The builder's methods ask for the rows ([`returning`](UpsertMany::returning)), for what happened to them
+    /// ([`with_actions`](UpsertMany::with_actions)), or say how to go about it.
+    ///
+    /// ```
+    /// # use upsert::Upsert;
+    /// #[derive(Upsert)]
+    /// #[upsert(conflict = "name", accumulate = "count")]
+    /// struct Tag { name: String, count: i64 }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// # sqlx::query("CREATE TABLE tags (name TEXT PRIMARY KEY, count INTEGER NOT NULL)").execute(&pool).await?;
+    /// let tags = ["rust", "sql", "rust"].map(|name| Tag { name: name.to_owned(), count: 1 });
+    /// assert_eq!(Tag::upsert_all(&tags, &pool).await?, 3);
+    ///
+    /// let counts = Tag::upsert_all(&tags, &pool).returning().await?;
+    /// assert_eq!(counts.iter().map(|tag| tag.count).collect::<Vec<_>>(), [3, 2, 4]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// With a pool or a connection, the batch is one transaction, which is tried again when the database ends a deadlock or a
+    /// serialization failure at its expense ([`retries`](UpsertMany::retries)). Inside a transaction of the caller's it is a part
+    /// of that, and such errors are given to the caller, who knows what else there is to be done again.
+    ///
+    /// # Errors
+    ///
+    /// As [`upsert`](Self::upsert), all or nothing. [`Error::row`] says which row is to blame, where that can be told.
+    /// [`DuplicateKey`](crate::ErrorKind::DuplicateKey): only if it was [asked for](UpsertMany::on_duplicate).
+    ///
+    /// # Dialects
+    ///
+    /// - PostgreSQL: an array for each column (`UNNEST`), 10 000 rows a statement; a `VALUES` list where a field has no array
+    ///   type, or with `bulk = "values"`. A key that occurs again goes to a further statement.
+    /// - SQLite: a `VALUES` list of as many rows as there are binds for.
+    /// - MySQL, MariaDB: a `VALUES` list of up to 10 000 rows, cut where `max_allowed_packet` asks for it.
+    /// - Rows are sorted by key on all but SQLite, so that concurrent batches do not deadlock, unless the key's columns have an
+    ///   idea of equal that is not known (collations beyond the usual ones, keys with letters beyond ASCII under a
+    ///   case-insensitive one, decimals and floats, expressions): then they go in their order.
+    fn upsert_all<'e, R, E>(rows: &'e [R], executor: E) -> UpsertMany<'e, Self, E, Self::Output>
+    where
+        R: RowOf<Self>,
+        E: ExecutorFor<Self> + 'e,
+    {
+        UpsertMany::new::<R, Main>(rows, executor)
+    }
+
+    /// Inserts the rows whose keys are not there, in one transaction, and gives their number;
+    /// [`returning`](InsertAllIfAbsent::returning) gives, for each row given, the row if it was inserted.
+    ///
+    /// Rows that are there are left as they are. Of rows with the same key, the first is inserted.
+    ///
+    /// ```
+    /// # use upsert::Upsert;
+    /// #[derive(Upsert)]
+    /// #[upsert(conflict = "name")]
+    /// struct Tag { name: String }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// # sqlx::query("CREATE TABLE tags (name TEXT PRIMARY KEY)").execute(&pool).await?;
+    /// let tags = ["rust", "sql", "rust"].map(|name| Tag { name: name.to_owned() });
+    /// assert_eq!(Tag::insert_all_if_absent(&tags, &pool).await?, 2);
+    /// assert_eq!(Tag::insert_all_if_absent(&tags, &pool).await?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`upsert_all`](Self::upsert_all). Only a conflict on the target is passed over in silence.
+    fn insert_all_if_absent<'e, R, E>(
+        rows: &'e [R],
+        executor: E,
+    ) -> InsertAllIfAbsent<'e, Self, E, Self::Output>
+    where
+        R: RowOf<Self>,
+        E: ExecutorFor<Self> + 'e,
+    {
+        Self::upsert_all(rows, executor).insert_if_absent()
+    }
+
+    /// Gives the rows with these keys, in the order of `rows`, and inserts first those that are not there.
+    ///
+    /// ```
+    /// # use upsert::Upsert;
+    /// use upsert::Action;
+    ///
+    /// #[derive(Upsert)]
+    /// #[upsert(conflict = "name", generated = "id")]
+    /// struct Tag { id: i64, name: String }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// # sqlx::query("CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)").execute(&pool).await?;
+    /// let tags = ["rust", "sql", "rust"].map(|name| Tag { id: 0, name: name.to_owned() });
+    /// let found = Tag::get_or_insert_all(&tags, &pool).await?;
+    /// assert_eq!(found[0].row.id, found[2].row.id);
+    /// assert_eq!((found[0].action, found[2].action), (Action::Inserted, Action::Unchanged));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`upsert_all`](Self::upsert_all).
+    fn get_or_insert_all<'e, R, E>(
+        rows: &'e [R],
+        executor: E,
+    ) -> GetOrInsertAll<'e, Self, E, Self::Output>
+    where
+        R: RowOf<Self>,
+        E: ExecutorFor<Self> + 'e,
+    {
+        Self::upsert_all(rows, executor).get_or_insert()
+    }
+
+    /// Upserts the rows of a stream, and gives the number of rows inserted or updated.
+    ///
+    /// The rows are upserted in chunks ([`chunk_rows`](UpsertStream::chunk_rows), or 10 000) as they come, so memory holds one
+    /// chunk of them however long the stream is. The next rows are asked for when a chunk is stored. The stream gives rows, or
+    /// results of them.
+    ///
+    /// All chunks are one transaction, unless [`commit_each_chunk`](UpsertStream::commit_each_chunk) commits each by itself: then
+    /// a chunk is tried again like a batch, and after an error [`Error::rows_committed`] says how many rows are stored.
+    ///
+    /// ```
+    /// # use upsert::Upsert;
+    /// #[derive(Upsert)]
+    /// #[upsert(conflict = "id")]
+    /// struct Measurement { id: i64, celsius: f64 }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// # sqlx::query("CREATE TABLE measurements (id INTEGER PRIMARY KEY, celsius REAL NOT NULL)").execute(&pool).await?;
+    /// let rows = futures_util::stream::iter((0..25_000).map(|id| Measurement { id, celsius: 20.5 }));
+    /// assert_eq!(Measurement::upsert_stream(rows, &pool).commit_each_chunk().await?, 25_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`upsert_all`](Self::upsert_all), and [`Stream`](crate::ErrorKind::Stream) when the stream gives an error.
+    fn upsert_stream<'e, I, E>(rows: I, executor: E) -> UpsertStream<'e, Self, E>
+    where
+        I: RowStream<Self> + 'e,
+        Self: InBulk + Send + 'e,
+        E: ExecutorFor<Self> + 'e,
+    {
+        UpsertStream::new::<I, Main>(rows, executor)
     }
 
     /// The statements that this model sends to `DB`.

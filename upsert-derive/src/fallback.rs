@@ -72,13 +72,13 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
             impl #model_generics __upsert::UpsertModel<__DB, #marker> for #ident #ty_generics #model_where {
                 fn bind(
                     &self,
-                    _: &mut <__DB as __upsert::Database>::Arguments,
+                    _: &mut impl __upsert::Sink<__DB>,
                 ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                     ::core::unreachable!("a model with compile errors does not run")
                 }
                 fn bind_key(
                     &self,
-                    _: &mut <__DB as __upsert::Database>::Arguments,
+                    _: &mut impl __upsert::Sink<__DB>,
                 ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                     ::core::unreachable!("a model with compile errors does not run")
                 }
@@ -87,7 +87,15 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
                 ) -> ::core::result::Result<Self::Output, __upsert::SqlxError> {
                     ::core::unreachable!("a model with compile errors does not run")
                 }
+                fn returned_key(
+                    _: &<__DB as __upsert::Database>::Row,
+                    _: &mut impl __upsert::Sink<__DB>,
+                ) -> ::core::result::Result<(), __upsert::SqlxError> {
+                    ::core::unreachable!("a model with compile errors does not run")
+                }
             }
+            #[automatically_derived]
+            impl #spec_generics __upsert::InBulk<#marker> for #ident #ty_generics #spec_where {}
             #method
         };
     }
@@ -112,6 +120,8 @@ fn method(
     name: &LitStr,
 ) -> Option<TokenStream> {
     let method: Ident = name.parse().ok()?;
+    let all = format_ident!("{method}_all");
+    let stream = format_ident!("{method}_stream");
     let sql = format_ident!("{method}_sql");
     let DeriveInput { vis, ident, .. } = derive;
     let (_, ty_generics, _) = derive.generics.split_for_impl();
@@ -128,6 +138,32 @@ fn method(
                 __E: __upsert::ExecutorFor<Self, __Named> + '__e,
             {
                 __upsert::upsert_one::<Self, __E, __Named>(self, __executor)
+            }
+
+            #[doc(hidden)]
+            #[allow(dead_code)]
+            #vis fn #all<'__e, __R, __E>(
+                __rows: &'__e [__R],
+                __executor: __E,
+            ) -> __upsert::UpsertMany<'__e, Self, __E, #output>
+            where
+                __R: __upsert::RowOf<Self, __Named>,
+                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+            {
+                __upsert::upsert_many::<Self, __R, __E, __Named>(__rows, __executor)
+            }
+
+            #[doc(hidden)]
+            #[allow(dead_code)]
+            #vis fn #stream<'__e, __I, __E>(
+                __rows: __I,
+                __executor: __E,
+            ) -> __upsert::UpsertStream<'__e, Self, __E>
+            where
+                __I: __upsert::RowStream<Self, __Named> + '__e,
+                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+            {
+                __upsert::upsert_stream::<Self, __I, __E, __Named>(__rows, __executor)
             }
 
             #[doc(hidden)]

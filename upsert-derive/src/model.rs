@@ -9,6 +9,7 @@ use crate::check;
 use crate::diagnostics::{Faults, did_you_mean};
 use crate::expr::{self, Expr, Function, Kinds, Place, Scope, ScopeColumn};
 use crate::names;
+pub(crate) use crate::parse::Bulk;
 use crate::parse::{self, Named, OnDeleted, Options, Rule, RuleWord};
 use crate::target::{self, Target};
 use crate::types::{self, Clock, Kind};
@@ -29,6 +30,8 @@ pub(crate) struct Model<'a> {
     pub assignments: Vec<Assignment>,
     pub guard: Guard,
     pub output: Output<'a>,
+    /// How PostgreSQL is to take many rows, where the user says so.
+    pub bulk: Option<Bulk>,
 }
 
 pub(crate) struct Table {
@@ -41,6 +44,8 @@ pub(crate) struct Field<'a> {
     pub ident: &'a Ident,
     pub ty: &'a Type,
     pub json: bool,
+    /// Marked `param`: a value for the rules, without a column.
+    pub param: bool,
     pub column: Option<usize>,
 }
 
@@ -192,6 +197,7 @@ impl<'a> Model<'a> {
             ident: field.ident,
             ty: field.ty,
             json: field.json.is_some(),
+            param: field.param.is_some(),
             column: column_of(index),
         });
         Some(Self {
@@ -206,6 +212,7 @@ impl<'a> Model<'a> {
             assignments,
             guard,
             output,
+            bulk: options.bulk.as_ref().map(|(bulk, _)| *bulk),
         })
     }
 
@@ -230,6 +237,29 @@ impl<'a> Model<'a> {
             .columns()
             .iter()
             .map(|&column| &self.columns[column])
+    }
+
+    /// The columns that come back of many rows: those of the key too, by which each finds its place.
+    pub(crate) fn returned_with_key(&self) -> Vec<usize> {
+        let mut columns = self.output.columns().to_vec();
+        for key in self.target.occurrences() {
+            if !columns.contains(&key) {
+                columns.push(key);
+            }
+        }
+        columns
+    }
+
+    /// Whether no statement takes many rows: a `Patch` says for each row which columns it sets, which a statement says once.
+    pub(crate) fn goes_row_by_row(&self) -> bool {
+        self.binds.is_empty()
+            || self.has_params()
+            || self.binds.iter().any(|bind| matches!(bind, Bind::IsSet(_)))
+    }
+
+    /// Whether there are values without columns, of which a statement takes one.
+    pub(crate) fn has_params(&self) -> bool {
+        self.fields.iter().any(|field| field.param)
     }
 
     /// Whether a conflicting row may be left alone.

@@ -180,6 +180,15 @@ pub(crate) fn integer_range(ty: &Type) -> Option<(i64, i64)> {
     )
 }
 
+/// Whether the last name of a type is one of these.
+pub(crate) fn is_named(ty: &Type, names: &[&str]) -> bool {
+    let Type::Path(path) = peel(ty) else {
+        return false;
+    };
+    let last = path.path.segments.last();
+    last.is_some_and(|last| names.iter().any(|name| last.ident == name))
+}
+
 /// The first thing in a type that only lives as long as something else.
 pub(crate) fn borrow_in(ty: &Type) -> Option<&Type> {
     struct Borrows(bool);

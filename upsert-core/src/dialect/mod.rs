@@ -4,9 +4,11 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::{Database, Decode, Encode, Type};
 use std::future::Future;
 
+use crate::bulk::{Job, KeyParts, Look, Operation, Outcome, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::Upserted;
+use crate::sink::Sink;
 use crate::sql::Sql;
 use crate::value::Json;
 
@@ -46,11 +48,35 @@ pub trait DialectConnection: sqlx::Connection + Send + sealed::Sealed {
     note = "sqlx's `Any` cannot be used, since its SQL is not known while compiling: use the database's own pool"
 )]
 pub trait Dialect:
-    Database<Connection: DialectConnection<Dialect = Self>> + sealed::Sealed
+    Database<Connection: DialectConnection<Dialect = Self>, Arguments: Sink<Self>> + sealed::Sealed
 {
     /// Whether sqlx keeps a connection usable when a future on it is dropped midway.
     #[doc(hidden)]
     const SURVIVES_DROP: bool;
+
+    /// What it is called in a trace.
+    #[doc(hidden)]
+    const NAME: &'static str;
+
+    /// Begins a transaction that will write.
+    #[doc(hidden)]
+    const BEGIN: &'static str;
+
+    /// Whether concurrent batches need an order.
+    #[doc(hidden)]
+    const SORTS: bool;
+
+    /// Whether a statement fails that finds two of its rows equal.
+    #[doc(hidden)]
+    const AMBIGUITY_IS_AN_ERROR: bool;
+
+    /// Whether a lock that is not to be had means another try, rather than a long wait that was in vain.
+    #[doc(hidden)]
+    const BUSY_IS_A_CONFLICT: bool;
+
+    /// Takes the parts of a key.
+    #[doc(hidden)]
+    type Key: Sink<Self> + AsMut<KeyParts> + Default + Send;
 
     #[doc(hidden)]
     fn sql(model: &'static Model) -> Sql;
@@ -62,21 +88,32 @@ pub trait Dialect:
     // Generated code calls these instead of sqlx's generic methods, which are dearer to type-check.
 
     #[doc(hidden)]
-    fn add<'q, T>(arguments: &mut Self::Arguments, value: &'q T) -> Result<(), BoxDynError>
+    fn add<'q, T>(sink: &mut impl Sink<Self>, value: &'q T) -> Result<(), BoxDynError>
     where
-        T: Encode<'q, Self> + Type<Self>;
+        T: Encode<'q, Self> + Type<Self>,
+    {
+        sink.put(value)
+    }
 
     /// Adds a value that may be missing, of a type that is borrowed: sqlx asks of an `Option` that it outlive the arguments.
     #[doc(hidden)]
     fn add_optional<'q, T>(
-        arguments: &mut Self::Arguments,
+        sink: &mut impl Sink<Self>,
         value: Option<&'q T>,
     ) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Self> + Type<Self>;
 
     #[doc(hidden)]
-    fn add_flag(arguments: &mut Self::Arguments, flag: bool) -> Result<(), BoxDynError>;
+    fn add_flag(sink: &mut impl Sink<Self>, flag: bool) -> Result<(), BoxDynError>;
+
+    /// Gives on a value that came back as bytes, without knowing its type: a text of a type that is borrowed.
+    #[doc(hidden)]
+    fn pass_bytes(
+        row: &Self::Row,
+        index: usize,
+        sink: &mut impl Sink<Self>,
+    ) -> Result<(), sqlx::Error>;
 
     #[doc(hidden)]
     fn get<T>(row: &Self::Row, index: usize) -> Result<T, sqlx::Error>
@@ -85,7 +122,7 @@ pub trait Dialect:
 
     #[doc(hidden)]
     fn add_json<T: Json<Self>>(
-        arguments: &mut Self::Arguments,
+        sink: &mut impl Sink<Self>,
         value: Option<&T>,
     ) -> Result<(), BoxDynError>;
 
@@ -145,6 +182,39 @@ pub trait Dialect:
     where
         T: UpsertModel<Self, S>,
         S: 'static;
+
+    /// How a batch is carried out.
+    #[doc(hidden)]
+    fn way(model: &'static Model, operation: Operation, look: &Look, careful: bool) -> Way;
+
+    /// Asks what a batch has to know of the table.
+    #[doc(hidden)]
+    fn look(
+        conn: &mut Self::Connection,
+        model: &'static Model,
+    ) -> impl Future<Output = Result<Look, Error>> + Send;
+
+    /// Carries out some rows of a batch, by statements of many rows.
+    #[doc(hidden)]
+    fn run_chunk<T, S>(
+        conn: &mut Self::Connection,
+        job: &Job<'_, T>,
+        rows: &[usize],
+        outcome: &mut Outcome<T::Output>,
+    ) -> impl Future<Output = Result<(), Stop>> + Send
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static;
+
+    /// The row's key as the database spells it, for a message.
+    #[doc(hidden)]
+    fn spell_key<T, S>(
+        conn: &mut Self::Connection,
+        row: &T,
+    ) -> impl Future<Output = Option<String>> + Send
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static;
 }
 
 /// What a bound value takes, by and large. A guess that is too small costs growing the buffer, as without it.
@@ -187,28 +257,92 @@ fn decode<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     T::from_returning(row).map_err(|source| Error::from_driver::<DB>(T::MODEL, source))
 }
 
+/// The arguments of a statement that writes several rows; `slots` says which bind each `?` of a row is, where they are not those
+/// of the row in order.
+#[cfg(any(feature = "_sqlite", feature = "mysql"))]
+fn bind_rows<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
+    job: &Job<'_, T>,
+    rows: &[usize],
+    slots: &[usize],
+    arguments: &mut DB::Arguments,
+) -> Result<(), Error> {
+    let binds = T::MODEL.bound.len().max(slots.len());
+    sqlx::Arguments::reserve(
+        arguments,
+        rows.len() * binds,
+        rows.len() * binds * BYTES_A_VALUE,
+    );
+    for &row in rows {
+        let before = sqlx::Arguments::len(arguments);
+        let bound = if slots.is_empty() {
+            job.rows[row].bind(arguments)
+        } else {
+            let mut slots = slots.iter();
+            slots.try_for_each(|slot| job.rows[row].bind_one(*slot, arguments))
+        };
+        bound.map_err(|source| {
+            let place = sqlx::Arguments::len(arguments) - before;
+            let column = T::MODEL
+                .bound
+                .get(slots.get(place).copied().unwrap_or(place));
+            Error::encode(T::MODEL, column.copied(), source).at_row(row)
+        })?;
+    }
+    Ok(())
+}
+
+/// The key of a row as the database spells it: `email = ada@example.com`.
+macro_rules! spells_key {
+    ($cast:expr) => {
+        async fn spell_key<T, S>(conn: &mut Self::Connection, row: &T) -> Option<String>
+        where
+            T: UpsertModel<Self, S>,
+            S: 'static,
+        {
+            let cast: fn(usize) -> String = $cast;
+            let arguments = $crate::dialect::bind_key::<Self, T, S>(row).ok()?;
+            let casts: Vec<_> = (1..=T::MODEL.key.len()).map(cast).collect();
+            let sql = sqlx::AssertSqlSafe(format!("SELECT {}", casts.join(", ")));
+            let query = sqlx::query_with(sql, arguments).persistent(false);
+            let rows = conn.fetch_all(query).await.ok()?;
+            let row = rows.first()?;
+            let mut parts: Vec<String> = Vec::new();
+            for (place, column) in T::MODEL.key.iter().enumerate() {
+                let value: Option<String> = row.try_get_unchecked(place).ok()?;
+                parts.push(format!("{column} = {}", value.as_deref().unwrap_or("NULL")));
+            }
+            // Some keys are bound twice.
+            parts.dedup();
+            Some(format!("`{}`", parts.join(", ")))
+        }
+    };
+}
+use spells_key;
+
 /// The value functions of [`Dialect`], the same in every room but for the types they name.
 macro_rules! dialect_values {
     () => {
-        fn add<'q, T>(arguments: &mut Self::Arguments, value: &'q T) -> Result<(), BoxDynError>
-        where
-            T: Encode<'q, Self> + Type<Self>,
-        {
-            Arguments::add(arguments, value)
-        }
-
         fn add_optional<'q, T>(
-            arguments: &mut Self::Arguments,
+            sink: &mut impl Sink<Self>,
             value: Option<&'q T>,
         ) -> Result<(), BoxDynError>
         where
             T: Encode<'q, Self> + Type<Self>,
         {
-            Arguments::add(arguments, value)
+            sink.put(value)
         }
 
-        fn add_flag(arguments: &mut Self::Arguments, flag: bool) -> Result<(), BoxDynError> {
-            Arguments::add(arguments, flag)
+        fn add_flag(sink: &mut impl Sink<Self>, flag: bool) -> Result<(), BoxDynError> {
+            sink.put(flag)
+        }
+
+        fn pass_bytes(
+            row: &Self::Row,
+            index: usize,
+            sink: &mut impl Sink<Self>,
+        ) -> Result<(), sqlx::Error> {
+            let bytes: Option<&[u8]> = row.try_get_unchecked(index)?;
+            sink.put(bytes).map_err(sqlx::Error::Encode)
         }
 
         fn get<T>(row: &Self::Row, index: usize) -> Result<T, sqlx::Error>
@@ -220,11 +354,10 @@ macro_rules! dialect_values {
 
         #[cfg(feature = "json")]
         fn add_json<T: Json<Self>>(
-            arguments: &mut Self::Arguments,
+            sink: &mut impl Sink<Self>,
             value: Option<&T>,
         ) -> Result<(), BoxDynError> {
-            let document = value.map(|value| sqlx::types::Json(value.document()));
-            Arguments::add(arguments, document)
+            sink.put(value.map(|value| sqlx::types::Json(value.document())))
         }
 
         #[cfg(feature = "json")]
@@ -240,7 +373,7 @@ macro_rules! dialect_values {
 
         #[cfg(not(feature = "json"))]
         fn add_json<T: Json<Self>>(
-            _: &mut Self::Arguments,
+            _: &mut impl Sink<Self>,
             _: Option<&T>,
         ) -> Result<(), BoxDynError> {
             Err("`json` fields need the feature `json` of `upsert`".into())

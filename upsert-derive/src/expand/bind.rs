@@ -44,7 +44,7 @@ pub(super) fn one(model: &Model, texts: &Texts) -> TokenStream {
         fn bind_one(
             &self,
             __place: ::core::primitive::usize,
-            __arguments: &mut <__DB as __upsert::Database>::Arguments,
+            __sink: &mut impl __upsert::Sink<__DB>,
         ) -> ::core::result::Result<(), __upsert::BoxDynError> {
             match __place {
                 #(#places => #adds,)*
@@ -54,7 +54,7 @@ pub(super) fn one(model: &Model, texts: &Texts) -> TokenStream {
     }
 }
 
-/// `BindAll::<__DB>::bind_all((&self.email, &self.name), __arguments)`, with whatever is no plain value in its place between.
+/// `BindAll::<__DB>::bind_all((&self.email, &self.name), __sink)`, with whatever is no plain value in its place between.
 fn add_all(model: &Model, binds: &[Bind]) -> TokenStream {
     let is_plain = |bind: &Bind| match bind {
         Bind::Value(field) => is_plain(model, &model.fields[*field]),
@@ -69,7 +69,7 @@ fn add_all(model: &Model, binds: &[Bind]) -> TokenStream {
                 let idents = run.iter().map(|bind| match bind {
                     Bind::Value(field) | Bind::IsSet(field) => model.fields[*field].ident,
                 });
-                quote!(__upsert::BindAll::<__DB>::bind_all((#(&self.#idents,)*), __arguments))
+                quote!(__upsert::BindAll::<__DB>::bind_all((#(&self.#idents,)*), __sink))
             }
         })
         .collect();
@@ -79,13 +79,13 @@ fn add_all(model: &Model, binds: &[Bind]) -> TokenStream {
     quote!(#(#adds?;)* #last)
 }
 
-/// `<__DB as Dialect>::add(__arguments, &self.email)`
+/// `<__DB as Dialect>::add(__sink, &self.email)`
 fn add(model: &Model, bind: Bind) -> TokenStream {
     match bind {
         Bind::Value(field) => add_value(model, &model.fields[field]),
         Bind::IsSet(field) => {
             let ident = model.fields[field].ident;
-            quote!(__upsert::add_is_set::<__DB, _>(__arguments, &self.#ident))
+            quote!(__upsert::add_is_set::<__DB, _>(__sink, &self.#ident))
         }
     }
 }
@@ -95,7 +95,7 @@ fn add_value(model: &Model, field: &Field) -> TokenStream {
         ident, ty, json, ..
     } = field;
     if is_plain(model, field) {
-        return quote!(<__DB as __upsert::Dialect>::add(__arguments, &self.#ident));
+        return quote!(<__DB as __upsert::Dialect>::add(__sink, &self.#ident));
     }
     let value = if types::option_inner(ty).is_some() {
         quote!(::core::option::Option::as_ref(&self.#ident))
@@ -103,9 +103,9 @@ fn add_value(model: &Model, field: &Field) -> TokenStream {
         quote!(::core::option::Option::Some(&self.#ident))
     };
     if *json {
-        quote!(<__DB as __upsert::Dialect>::add_json(__arguments, #value))
+        quote!(<__DB as __upsert::Dialect>::add_json(__sink, #value))
     } else {
-        quote!(<__DB as __upsert::Dialect>::add_optional(__arguments, #value))
+        quote!(<__DB as __upsert::Dialect>::add_optional(__sink, #value))
     }
 }
 

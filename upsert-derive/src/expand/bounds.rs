@@ -12,7 +12,7 @@ use syn::{
 };
 
 use crate::expr::{Expr, Raw};
-use crate::model::{Bind, Model, Output};
+use crate::model::{Bind, Column, Model, Output};
 use crate::types;
 
 /// The struct's own generics; what comes back must be `Send`, of which nobody can be sure with a type parameter in it.
@@ -56,15 +56,18 @@ struct Use {
 fn predicates(model: &Model) -> Vec<WherePredicate> {
     let mut uses = BTreeMap::<String, (&Type, Use)>::new();
     let mut json = BTreeMap::<String, &Type>::new();
+    let keys = model.target.occurrences();
     for (index, field) in model.fields.iter().enumerate() {
         let bound = model.binds.contains(&Bind::Value(index))
-            || model
-                .target
-                .occurrences()
-                .iter()
-                .any(|&column| model.columns[column].field == index);
-        let read = !matches!(model.output, Output::FromRow(..))
+            || keys.iter().any(|&key| model.columns[key].field == index);
+        let returned = !matches!(model.output, Output::FromRow(..))
             && model.returned().any(|column| column.field == index);
+        // The keys of many rows are read, and encoded again to be compared.
+        let read = returned
+            || keys.iter().any(|&key| {
+                let key = &model.columns[key];
+                key.field == index && !passes_bytes(key)
+            });
         if !bound && !read {
             continue;
         }
@@ -101,6 +104,22 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
         predicates.push(predicate(ty, bound));
     }
     predicates
+}
+
+/// Whether a key that comes back is compared by its bytes as they are: a value that borrows cannot be read from a row that is
+/// about to go.
+pub(super) fn passes_bytes(column: &Column) -> bool {
+    struct Borrows(bool);
+
+    impl Visit<'_> for Borrows {
+        fn visit_lifetime(&mut self, _: &Lifetime) {
+            self.0 = true;
+        }
+    }
+
+    let mut borrows = Borrows(column.json);
+    borrows.visit_type(column.ty);
+    borrows.0
 }
 
 /// What only some databases can do.

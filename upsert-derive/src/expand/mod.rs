@@ -2,6 +2,7 @@
 
 mod bind;
 pub(crate) mod bounds;
+mod many;
 pub(crate) mod named;
 mod returning;
 
@@ -48,13 +49,17 @@ fn impl_upsert(model: &Model) -> TokenStream {
     let texts = sql::write(model);
     let spec = impl_spec(model, &texts);
     let impl_model = impl_model(model, &texts);
+    let in_bulk = many::impl_in_bulk(model);
+    let arrays = many::array_checks(model);
     quote! {
         const _: () = {
             use #krate::__private as __upsert;
             #accumulates
+            #arrays
             #marker
             #spec
             #impl_model
+            #in_bulk
             #method
         };
     }
@@ -91,12 +96,13 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
     let bind_key = bind::key(model);
     let bind_one = bind::one(model, texts);
     let output = returning::output_value(model);
+    let key = returning::key(model);
     quote! {
         #[automatically_derived]
         impl #impl_generics #model_trait for #ident #ty_generics #where_clause {
             fn bind(
                 &self,
-                __arguments: &mut <__DB as __upsert::Database>::Arguments,
+                __sink: &mut impl __upsert::Sink<__DB>,
             ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                 #unread
                 #bind_row
@@ -104,7 +110,7 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
 
             fn bind_key(
                 &self,
-                __arguments: &mut <__DB as __upsert::Database>::Arguments,
+                __sink: &mut impl __upsert::Sink<__DB>,
             ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                 #bind_key
             }
@@ -115,6 +121,13 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
                 __row: &<__DB as __upsert::Database>::Row,
             ) -> ::core::result::Result<Self::Output, __upsert::SqlxError> {
                 #output
+            }
+
+            fn returned_key(
+                __row: &<__DB as __upsert::Database>::Row,
+                __sink: &mut impl __upsert::Sink<__DB>,
+            ) -> ::core::result::Result<(), __upsert::SqlxError> {
+                #key
             }
         }
     }
@@ -154,8 +167,9 @@ fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
         Some(column) => quote!(::core::option::Option::Some(#column)),
         None => quote!(::core::option::Option::None),
     };
-    let postgres = texts_constant("PostgresTexts", &texts.postgres);
-    let sqlite = texts_constant("SqliteTexts", &texts.sqlite);
+    let many = many::constant(model);
+    let postgres = texts_constant("PostgresTexts", &texts.postgres_source, &texts.postgres);
+    let sqlite = texts_constant("SqliteTexts", &texts.sqlite_source, &texts.sqlite);
     let mysql = mysql_constant(&texts.mysql, model.binds.len());
     quote! {
         __upsert::Model {
@@ -169,6 +183,7 @@ fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
             guarded: #guarded,
             divides: #divides,
             deleted: #deleted,
+            many: #many,
             texts: __upsert::Texts { postgres: #postgres, sqlite: #sqlite, mysql: #mysql },
         }
     }
@@ -216,7 +231,8 @@ fn mysql_constant(texts: &sql::MySqlTexts, binds: usize) -> TokenStream {
     });
     let names = texts.plain.iter().map(|(name, _)| format_ident!("{name}"));
     let plain = texts.plain.iter().map(|(_, text)| text);
-    quote!(__upsert::MySqlTexts { #(#binding,)* #(#names: #plain),* })
+    let source = many::source(&texts.source);
+    quote!(__upsert::MySqlTexts { source: #source, #(#binding,)* #(#names: #plain),* })
 }
 
 fn slot_constant(slot: &Slot) -> TokenStream {
@@ -226,11 +242,12 @@ fn slot_constant(slot: &Slot) -> TokenStream {
     }
 }
 
-fn texts_constant(room: &str, statements: &[Statement]) -> TokenStream {
+fn texts_constant(room: &str, source: &sql::Source, statements: &[Statement]) -> TokenStream {
     let room = format_ident!("{room}");
+    let source = many::source(source);
     let names = statements.iter().map(|(name, _)| format_ident!("{name}"));
     let texts = statements.iter().map(|(_, text)| text);
-    quote!(__upsert::#room { #(#names: #texts),* })
+    quote!(__upsert::#room { source: #source, #(#names: #texts),* })
 }
 
 /// Asks that every accumulated type can be added up, at the type, once and for all databases. Where the type depends on the

@@ -49,6 +49,14 @@ pub(super) fn method(model: &Model) -> TokenStream {
     let docs = format!(
         "The upsert named `{name}`: await it for the row, or ask the builder for something else.\n\nDerived with `upsert::Upsert`."
     );
+    let all = format_ident!("{method}_all", span = literal.span());
+    let all_docs = format!(
+        "The upsert named `{name}`, of many rows: see `Upsert::upsert_all` of the crate `upsert`."
+    );
+    let stream = format_ident!("{method}_stream", span = literal.span());
+    let stream_docs = format!(
+        "The upsert named `{name}`, of a stream of rows: see `Upsert::upsert_stream` of the crate `upsert`."
+    );
     let sql = format_ident!("{method}_sql", span = literal.span());
     let sql_docs = format!("The statements that [`{name}`](Self::{name}) sends to a database.");
     let output = super::returning::output_type(model);
@@ -64,6 +72,32 @@ pub(super) fn method(model: &Model) -> TokenStream {
                 __E: __upsert::ExecutorFor<Self, __Named> + '__e,
             {
                 __upsert::upsert_one::<Self, __E, __Named>(self, __executor)
+            }
+
+            #[doc = #all_docs]
+            #[allow(dead_code)]
+            #vis fn #all<'__e, __R, __E>(
+                __rows: &'__e [__R],
+                __executor: __E,
+            ) -> __upsert::UpsertMany<'__e, Self, __E, #output>
+            where
+                __R: __upsert::RowOf<Self, __Named>,
+                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+            {
+                __upsert::upsert_many::<Self, __R, __E, __Named>(__rows, __executor)
+            }
+
+            #[doc = #stream_docs]
+            #[allow(dead_code)]
+            #vis fn #stream<'__e, __I, __E>(
+                __rows: __I,
+                __executor: __E,
+            ) -> __upsert::UpsertStream<'__e, Self, __E>
+            where
+                __I: __upsert::RowStream<Self, __Named> + '__e,
+                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+            {
+                __upsert::upsert_stream::<Self, __I, __E, __Named>(__rows, __executor)
             }
 
             #[doc = #sql_docs]

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::Index;
 
+use super::bounds;
 use crate::model::{Column, Model, Output};
 use crate::types;
 
@@ -60,6 +61,25 @@ pub(super) fn output_value(model: &Model) -> TokenStream {
             quote!(<#ty as __upsert::FromRow<'_, <__DB as __upsert::Database>::Row>>::from_row(__row))
         }
     }
+}
+
+/// The body of `returned_key`: each column of the key, as often as `bind_key` gives it.
+pub(super) fn key(model: &Model) -> TokenStream {
+    let returned = model.returned_with_key();
+    let keys = model.target.occurrences().into_iter();
+    let passes = keys.filter_map(|key| {
+        let place = returned.iter().position(|&column| column == key)?;
+        let column = &model.columns[key];
+        let ty = column.ty;
+        Some(if bounds::passes_bytes(column) {
+            quote!(<__DB as __upsert::Dialect>::pass_bytes(__row, #place, __sink))
+        } else {
+            quote!(__upsert::pass::<__DB, #ty>(__row, #place, __sink))
+        })
+    });
+    let mut passes: Vec<_> = passes.collect();
+    let last = passes.pop();
+    quote!(#(#passes?;)* #last)
 }
 
 /// `let __run0 = <(i64, String) as ReadAll<__DB>>::read_all(__row, 0)?;`, and the columns' values: `__run0.0`, `__run0.1`.

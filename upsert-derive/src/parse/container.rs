@@ -12,7 +12,7 @@ use crate::names::RENAME_RULES;
 use crate::parse::RuleWord;
 
 /// The words that stand on a struct, the common ones first: a message names only so many.
-pub(super) const WORDS: [&str; 22] = [
+pub(super) const WORDS: [&str; 23] = [
     "table",
     "conflict",
     "generated",
@@ -34,6 +34,7 @@ pub(super) const WORDS: [&str; 22] = [
     "conflict_where",
     "constraint",
     "nulls_not_distinct",
+    "bulk",
     "crate",
 ];
 
@@ -64,6 +65,16 @@ pub(crate) struct Options {
     pub soft_delete: Option<Named>,
     pub on_deleted: Option<(OnDeleted, Span)>,
     pub returning: Option<Returning>,
+    pub bulk: Option<(Bulk, Span)>,
+}
+
+/// How PostgreSQL takes many rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bulk {
+    /// As an array for each column.
+    Unnest,
+    /// In a VALUES list.
+    Values,
 }
 
 /// What happens when the row that absorbs is a deleted one.
@@ -179,6 +190,7 @@ impl Options {
             soft_delete,
             on_deleted,
             returning,
+            bulk,
         } = self;
         let named = |column: &Named| column.span;
         let words = [
@@ -197,6 +209,7 @@ impl Options {
                 Returning::Columns(columns) => columns.first().map(named),
                 Returning::Type(ty, _) => Some(ty.span()),
             }),
+            bulk.map(|(_, span)| span),
         ];
         words.into_iter().flatten().next()
     }
@@ -258,6 +271,7 @@ impl Options {
                 once(&mut self.soft_delete, word, list::one(&literal, word)?)
             }
             "on_deleted" => once(&mut self.on_deleted, word, on_deleted(word, input)?),
+            "bulk" => once(&mut self.bulk, word, bulk(word, input)?),
             name => {
                 let Some(rule) = RuleWord::find(name) else {
                     return Err(word.unknown(&WORDS, &field::WORDS, "field it is about"));
@@ -417,6 +431,22 @@ fn on_deleted(word: &Word, input: ParseStream) -> syn::Result<(OnDeleted, Span)>
         }
     };
     Ok((what, literal.span()))
+}
+
+fn bulk(word: &Word, input: ParseStream) -> syn::Result<(Bulk, Span)> {
+    let literal = word.text(input, r#"bulk = "values""#)?;
+    let how = match literal.value().as_str() {
+        "unnest" => Bulk::Unnest,
+        "values" => Bulk::Values,
+        other => {
+            let advice = did_you_mean(other, ["unnest", "values"]);
+            let message = format!(
+                "`bulk` is `unnest` (an array for each column) or `values` (a VALUES list){advice}"
+            );
+            return Err(syn::Error::new(literal.span(), message));
+        }
+    };
+    Ok((how, literal.span()))
 }
 
 fn rename_rule(word: &Word, input: ParseStream) -> syn::Result<LitStr> {

@@ -6,6 +6,7 @@ mod mysql;
 mod on_conflict;
 mod order;
 mod postgres;
+mod source;
 mod spelling;
 mod sqlite;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod writer;
 
 pub(crate) use mysql::{Slot, Texts as MySqlTexts};
 pub(crate) use order::{assignment_order, is_compared};
+pub(crate) use source::Source;
 
 use crate::model::{Bind, Insert, Model, Table};
 use crate::target::{TargetPart, TargetPiece};
@@ -32,15 +34,22 @@ pub(crate) type Statement = (&'static str, String);
 /// The statements of a model in the three dialects.
 pub(crate) struct Texts {
     pub postgres: Vec<Statement>,
+    /// Where the rows stand in PostgreSQL's statements for many.
+    pub postgres_source: Source,
     pub sqlite: Vec<Statement>,
+    pub sqlite_source: Source,
     pub mysql: mysql::Texts,
 }
 
 /// Writes all statements of a model.
 pub(crate) fn write(model: &Model) -> Texts {
+    let (postgres, postgres_source) = postgres::statements(model);
+    let (sqlite, sqlite_source) = sqlite::statements(model);
     Texts {
-        postgres: postgres::statements(model),
-        sqlite: sqlite::statements(model),
+        postgres,
+        postgres_source,
+        sqlite,
+        sqlite_source,
         mysql: mysql::statements(model),
     }
 }
@@ -81,10 +90,14 @@ fn qualified<S: Spelling>(table: &str, column: &str) -> String {
     format!("{}.{}", quote::<S>(table), quote::<S>(column))
 }
 
-/// `("email", "name") VALUES ($1, $2)`
-fn columns_and_values<S: Spelling>(spelling: &S, model: &Model) -> String {
-    let columns = join(model.inserted().map(|column| quote::<S>(&column.name)));
-    let values = join(model.inserted().map(|column| {
+/// `"email", "name"`
+fn inserted_columns<S: Spelling>(model: &Model) -> String {
+    join(model.inserted().map(|column| quote::<S>(&column.name)))
+}
+
+/// `$1, $2`
+fn inserted_values<S: Spelling>(spelling: &S, model: &Model) -> String {
+    join(model.inserted().map(|column| {
         let value = || spelling.placeholder(model.bind_number(Bind::Value(column.field)));
         match &column.insert {
             Insert::Field | Insert::Generated => value(),
@@ -95,8 +108,7 @@ fn columns_and_values<S: Spelling>(spelling: &S, model: &Model) -> String {
                 spelling.patch(&is_set, value(), &column.name)
             }
         }
-    }));
-    format!("({columns}) VALUES ({values})")
+    }))
 }
 
 /// `"users"."id", "users"."email"`: what comes back, each column qualified.
@@ -106,6 +118,30 @@ fn returned<S: Spelling>(model: &Model, table: &str) -> String {
             .returned()
             .map(|column| qualified::<S>(table, &column.name)),
     )
+}
+
+/// What comes back of many rows: as of one, and the columns of the key where they are not among them.
+fn returned_with_key<S: Spelling>(model: &Model, table: &str) -> String {
+    let columns = model.returned_with_key().into_iter();
+    join(columns.map(|column| qualified::<S>(table, &model.columns[column].name)))
+}
+
+/// The stored row's side of each part of the target.
+fn stored_key<S: Spelling>(spelling: &S, model: &Model) -> Vec<String> {
+    let stored = |column: usize| spelling.stored(&model.columns[column].name);
+    let parts = model.target.parts.iter().map(|part| match part {
+        TargetPart::Column(column) => stored(*column),
+        TargetPart::Expression(pieces) => format!("({})", fill(pieces, stored)),
+    });
+    parts.collect()
+}
+
+/// `(a, b)`, or `a` alone.
+fn tuple(parts: &[String]) -> String {
+    match parts {
+        [part] => part.clone(),
+        parts => format!("({})", parts.join(", ")),
+    }
 }
 
 /// `"tenant_id", (lower(email))`: the conflict target, or the columns of an index.

@@ -1,11 +1,12 @@
 //! The text of MySQL and MariaDB: the guard that makes a conflict target, the nonce, and the order of assignments.
 
-use super::spelling::{Operand, Spelling};
+use super::spelling::{MARK, Operand, Spelling, marked};
 use super::sqlite::ignoring_null;
 use super::writer::Writer;
 use super::{
-    Statement, assignment_order, columns_and_values, fill, index_name, is_compared, join,
-    key_equals, qualified, quote, returned, select, select_deleted, table, target,
+    Source, Statement, assignment_order, fill, index_name, inserted_columns, inserted_values,
+    is_compared, join, key_equals, qualified, quote, returned, returned_with_key, select,
+    select_deleted, stored_key, table, target, tuple,
 };
 use crate::expr::{CastTo, Operator, Piece, Raw};
 use crate::model::{Assignment, Insert, Model};
@@ -14,6 +15,8 @@ use crate::types::{Clock, Kind};
 
 /// The statements, and for those that bind a row, what each `?` of theirs is.
 pub(crate) struct Texts {
+    /// Where the row stands in the statements that insert one.
+    pub source: Source,
     pub binding: Vec<(&'static str, String, Vec<Slot>)>,
     pub plain: Vec<Statement>,
 }
@@ -39,14 +42,11 @@ fn raise(stored: &str) -> String {
     format!("(SELECT {stored} UNION ALL SELECT {stored})")
 }
 
-/// Stands around the number of a bind until the statement is whole; no name or text has it in it.
-const MARK: char = '\0';
-
 impl Spelling for MySql<'_> {
     const QUOTE: char = '`';
 
     fn placeholder(&self, number: usize) -> String {
-        format!("{MARK}{number}{MARK}")
+        marked(number)
     }
 
     /// `VALUES(…)` is what both servers know; MariaDB refuses MySQL's row alias.
@@ -147,7 +147,18 @@ impl Spelling for MySql<'_> {
 enum OnConflict {
     Update,
     UpdateAndTell,
+    UpdateAndCount,
     NothingAndTell,
+    NothingAndCount,
+}
+
+impl OnConflict {
+    fn updates(self) -> bool {
+        matches!(
+            self,
+            Self::Update | Self::UpdateAndTell | Self::UpdateAndCount
+        )
+    }
 }
 
 /// Writes the statements of MySQL and MariaDB.
@@ -164,11 +175,13 @@ pub(super) fn statements(model: &Model) -> Texts {
             .expressions()
             .any(|expr| expr.has_text(&|text| text.contains('\\'))),
     };
-    let insert = format!(
-        "INSERT INTO {} {} ON DUPLICATE KEY UPDATE",
+    let head = format!(
+        "INSERT INTO {} ({}) ",
         table::<MySql>(&model.table),
-        columns_and_values(&dialect, model)
+        inserted_columns::<MySql>(model)
     );
+    let row = format!("({})", inserted_values(&dialect, model));
+    let insert = format!("{head}VALUES {row} ON DUPLICATE KEY UPDATE");
     let on = |name: &'static str, conflict| {
         let (text, slots) = number_binds(&format!(
             "{insert} {}",
@@ -188,7 +201,12 @@ pub(super) fn statements(model: &Model) -> Texts {
         table::<MySql>(&model.table),
         target::<MySql>(model)
     );
+    let counting = |conflict| match conflict {
+        OnConflict::UpdateAndCount if !model.is_guarded() => String::new(),
+        conflict => on("", conflict).1,
+    };
     Texts {
+        source: Source::new(&head, &format!("VALUES {}", number_binds(&row).0), &row),
         binding: vec![
             on("upsert", OnConflict::Update),
             on("upsert_with_action", OnConflict::UpdateAndTell),
@@ -206,8 +224,40 @@ pub(super) fn statements(model: &Model) -> Texts {
                 format!("SHOW INDEX FROM {}", table::<MySql>(&model.table)),
             ),
             ("create_index", create_index),
+            ("upsert_all_counting", counting(OnConflict::UpdateAndCount)),
+            (
+                "insert_all_if_absent",
+                counting(OnConflict::NothingAndCount),
+            ),
+            ("select_all", select_all(&dialect, model)),
+            ("select_all_key", number_binds(&key(&dialect, model)).0),
         ],
     }
+}
+
+/// Reads the newest versions of rows by their keys, which go in place of the mark, each as `key` writes it.
+fn select_all(dialect: &MySql, model: &Model) -> String {
+    let stored = stored_key(dialect, model);
+    format!(
+        "SELECT {} FROM {} WHERE {} IN ({MARK}) LOCK IN SHARE MODE",
+        returned_with_key::<MySql>(model, &model.table.name),
+        table::<MySql>(&model.table),
+        tuple(&stored)
+    )
+}
+
+/// `(?, lower(?))`
+fn key(dialect: &MySql, model: &Model) -> String {
+    let mut bound = 0;
+    let mut next = || {
+        bound += 1;
+        dialect.placeholder(bound)
+    };
+    let parts = model.target.parts.iter().map(|part| match part {
+        TargetPart::Column(_) => next(),
+        TargetPart::Expression(pieces) => format!("({})", fill(pieces, |_| next())),
+    });
+    tuple(&parts.collect::<Vec<_>>())
 }
 
 /// Turns the marks of binds into `?`, and says what each of them is.
@@ -234,12 +284,11 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
         .iter()
         .map(|column| column.insert.clone())
         .collect();
-    let ordered = match conflict {
-        // A cycle has been reported by the checks, and the text is then not used.
-        OnConflict::Update | OnConflict::UpdateAndTell => {
-            assignment_order(&model.assignments, &model.guard, &inserts).unwrap_or_default()
-        }
-        OnConflict::NothingAndTell => Vec::new(),
+    // A cycle has been reported by the checks, and the text is then not used.
+    let ordered = if conflict.updates() {
+        assignment_order(&model.assignments, &model.guard, &inserts).unwrap_or_default()
+    } else {
+        Vec::new()
     };
     let assign = |assignment: &Assignment| {
         let name = model.columns[assignment.column].name.as_str();
@@ -248,9 +297,7 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
     let mut ordered = ordered.into_iter().map(assign);
     let key = model.columns[model.target.first_column()].name.as_str();
     let (column, mut value) = ordered.next().unwrap_or_else(|| (key, dialect.stored(key)));
-    if let (Some(deleted), OnConflict::Update | OnConflict::UpdateAndTell) =
-        (model.guard.must_be_null, conflict)
-    {
+    if let (Some(deleted), true) = (model.guard.must_be_null, conflict.updates()) {
         let deleted = dialect.stored(&model.columns[deleted].name);
         value = format!(
             "IF({deleted} IS NULL, {value}, {})",
@@ -311,33 +358,50 @@ fn would_change(dialect: &MySql, model: &Model) -> String {
 /// foreign row through.
 ///
 /// The number handed to `LAST_INSERT_ID` comes back in the reply. Its lowest bit says whether the update was applied; it has
-/// to be computed from a column, or the server folds the call away.
+/// to be computed from a column, or the server folds the call away. The reply to many rows has no room for that: there, a
+/// variable counts the rows that are left alone.
 fn guard(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
     let (same_key, keys) = same_key(dialect, model);
-    let applied = match conflict {
-        OnConflict::Update => return same_key,
-        OnConflict::NothingAndTell => format!("{} IS NULL", keys[0]),
+    match conflict {
+        OnConflict::Update => same_key,
+        OnConflict::NothingAndTell => tells(&same_key, &format!("{} IS NULL", keys[0])),
         OnConflict::UpdateAndTell => {
-            let mut conditions: Vec<_> = condition(dialect, model).into_iter().collect();
-            conditions.extend(
-                model
-                    .guard
-                    .skip_unchanged
-                    .then(|| would_change(dialect, model)),
-            );
-            if conditions.is_empty() {
-                format!("{} IS NOT NULL", keys[0])
-            } else {
-                // The key makes a column of it where the condition has none.
-                format!(
-                    "({} AND {} IS NOT NULL) IS TRUE",
-                    conditions.join(" AND "),
-                    keys[0]
-                )
-            }
+            let applied = applied(dialect, model, &keys[0]);
+            tells(
+                &same_key,
+                &applied.unwrap_or_else(|| format!("{} IS NOT NULL", keys[0])),
+            )
         }
-    };
+        OnConflict::NothingAndCount => counts(&same_key, "1"),
+        OnConflict::UpdateAndCount => {
+            let applied = applied(dialect, model, &keys[0]);
+            counts(
+                &same_key,
+                &applied.map_or_else(|| "0".to_owned(), |applied| format!("NOT ({applied})")),
+            )
+        }
+    }
+}
+
+/// Whether the update's conditions hold, if it has any. The key makes a column of it where a condition has none.
+fn applied(dialect: &MySql, model: &Model, key: &str) -> Option<String> {
+    let mut conditions: Vec<_> = condition(dialect, model).into_iter().collect();
+    if model.guard.skip_unchanged {
+        conditions.push(would_change(dialect, model));
+    }
+    if conditions.is_empty() {
+        return None;
+    }
+    conditions.push(format!("{key} IS NOT NULL"));
+    Some(format!("({}) IS TRUE", conditions.join(" AND ")))
+}
+
+fn tells(same_key: &str, applied: &str) -> String {
     format!("{same_key} AND LAST_INSERT_ID({MARK}nonce{MARK} | ({applied})) IS NOT NULL")
+}
+
+fn counts(same_key: &str, left_alone: &str) -> String {
+    format!("{same_key} AND (@upsert := @upsert + ({left_alone})) IS NOT NULL")
 }
 
 /// `` `users`.`email` = VALUES(`email`) ``, and the stored row's side of each part.

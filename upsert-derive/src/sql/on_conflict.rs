@@ -2,7 +2,7 @@
 
 use super::spelling::Spelling;
 use super::writer::Writer;
-use super::{columns_and_values, is_compared, join, quote, table, target};
+use super::{inserted_columns, is_compared, join, quote, table, target};
 use crate::model::{Assignment, Model};
 
 /// What the stored row is called where its table's name would be taken for the proposed row.
@@ -38,19 +38,23 @@ fn is_called_excluded(model: &Model) -> bool {
     model.table.name.eq_ignore_ascii_case("excluded")
 }
 
-/// `INSERT INTO "users" ("email", "name") VALUES ($1, $2) ON CONFLICT ("email")`
-pub(super) fn insert<D: OnConflict>(dialect: &D, model: &Model) -> String {
+/// `INSERT INTO "users" ("email", "name") `, to be followed by the rows.
+pub(super) fn insert_into<D: OnConflict>(model: &Model) -> String {
     let alias = if is_called_excluded(model) {
         format!(" AS {}", quote::<D>(ALIAS))
     } else {
         String::new()
     };
     format!(
-        "INSERT INTO {}{alias} {} ON CONFLICT {}",
+        "INSERT INTO {}{alias} ({}) ",
         table::<D>(&model.table),
-        columns_and_values(dialect, model),
-        dialect.conflict_target(model)
+        inserted_columns::<D>(model)
     )
+}
+
+/// ` ON CONFLICT ("email")`
+pub(super) fn on_conflict<D: OnConflict>(dialect: &D, model: &Model) -> String {
+    format!(" ON CONFLICT {}", dialect.conflict_target(model))
 }
 
 /// `DO UPDATE SET "name" = EXCLUDED."name" WHERE EXCLUDED."version" > "users"."version"`

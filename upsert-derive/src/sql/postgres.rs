@@ -1,23 +1,36 @@
 //! PostgreSQL's text.
 
 use super::on_conflict::{self, OnConflict, stored_name};
-use super::spelling::Spelling;
+use super::spelling::{Binds, Spelling, marked};
 use super::writer::Writer;
-use super::{Statement, index_name, join, qualified, quote, returned, select, table, target};
+use super::{
+    Source, Statement, fill, index_name, inserted_values, join, qualified, quote, returned,
+    returned_with_key, select, stored_key, table, target, tuple,
+};
 use crate::expr::{CastTo, Piece, Raw};
-use crate::model::{Assignment, Model};
+use crate::model::{Assignment, Bind, Model};
+use crate::target::TargetPart;
 use crate::types::{self, Clock, Kind};
 
 struct Postgres<'a> {
+    model: &'a Model<'a>,
     /// What the stored row is called in SET, WHERE and RETURNING.
     stored: &'a str,
+    binds: Binds,
 }
+
+/// What the arrays that hold a batch are called.
+const UNNESTED: &str = "u";
 
 impl Spelling for Postgres<'_> {
     const QUOTE: char = '"';
 
     fn placeholder(&self, number: usize) -> String {
-        format!("${number}")
+        match self.binds {
+            Binds::Numbered => format!("${number}"),
+            Binds::Marked => marked(number),
+            Binds::Unnested => qualified::<Self>(UNNESTED, bound_name(self.model, number)),
+        }
     }
 
     fn proposed(&self, column: &str) -> String {
@@ -89,6 +102,16 @@ impl Spelling for Postgres<'_> {
     }
 }
 
+impl<'a> Postgres<'a> {
+    fn new(model: &'a Model<'a>, binds: Binds) -> Self {
+        Self {
+            model,
+            stored: stored_name(model),
+            binds,
+        }
+    }
+}
+
 impl OnConflict for Postgres<'_> {
     fn conflict_target(&self, model: &Model) -> String {
         if let Some(constraint) = &model.target.constraint {
@@ -132,11 +155,12 @@ impl OnConflict for Postgres<'_> {
 /// ON CONFLICT ("email") DO UPDATE SET "name" = EXCLUDED."name"
 /// RETURNING "users"."email", "users"."name"
 /// ```
-pub(super) fn statements(model: &Model) -> Vec<Statement> {
-    let dialect = Postgres {
-        stored: stored_name(model),
-    };
-    let insert = on_conflict::insert(&dialect, model);
+pub(super) fn statements(model: &Model) -> (Vec<Statement>, Source) {
+    let dialect = Postgres::new(model, Binds::Numbered);
+    let head = on_conflict::insert_into::<Postgres>(model);
+    let conflict = on_conflict::on_conflict(&dialect, model);
+    let values = inserted_values(&dialect, model);
+    let insert = format!("{head}VALUES ({values}){conflict}");
     let upsert = format!("{insert} {}", on_conflict::do_update(&dialect, model));
     let nothing = format!("{insert} DO NOTHING");
     let columns = returned::<Postgres>(model, dialect.stored);
@@ -145,7 +169,8 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
         "upsert_old" => quote::<Postgres>("upsert_older"),
         _ => quote::<Postgres>("upsert_old"),
     };
-    vec![
+    let (many, source) = statements_for_many(model, &head, &conflict, &old);
+    let mut statements = vec![
         ("upsert_returning", format!("{upsert} RETURNING {columns}")),
         (
             "upsert_with_action",
@@ -169,7 +194,143 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
         ("insert_if_absent", nothing),
         ("select", select(&dialect, model)),
         ("create_index", create_index(model)),
-    ]
+        ("relation", table::<Postgres>(&model.table)),
+    ];
+    statements.extend(many);
+    (statements, source)
+}
+
+/// The statements that take an array for each column: one text for any number of rows. Models whose rows go one by one have
+/// none.
+///
+/// ```sql
+/// INSERT INTO "users" ("email", "name")
+/// SELECT "u"."email", "u"."name" FROM UNNEST($1, $2) AS "u" ("email", "name")
+/// ON CONFLICT ("email") DO UPDATE SET "name" = EXCLUDED."name"
+/// ```
+fn statements_for_many(
+    model: &Model,
+    head: &str,
+    conflict: &str,
+    old: &str,
+) -> (Vec<Statement>, Source) {
+    if model.goes_row_by_row() {
+        let names = [
+            "upsert_all",
+            "upsert_all_returning",
+            "upsert_all_with_action",
+            "upsert_all_with_action_18",
+            "insert_all_if_absent",
+            "insert_all_if_absent_returning",
+            "select_all",
+        ];
+        let none = names.map(|name| (name, String::new()));
+        return (none.into(), Source::new("", "", ""));
+    }
+    let dialect = Postgres::new(model, Binds::Unnested);
+    let rows = format!(
+        "SELECT {} FROM {}",
+        inserted_values(&dialect, model),
+        unnest((1..=model.binds.len()).map(|number| bound_name(model, number)))
+    );
+    let row = format!(
+        "({})",
+        inserted_values(&Postgres::new(model, Binds::Marked), model)
+    );
+    let source = Source::new(head, &rows, &row);
+    let insert = format!("{head}{rows}{conflict}");
+    let upsert = format!("{insert} {}", on_conflict::do_update(&dialect, model));
+    let nothing = format!("{insert} DO NOTHING");
+    let columns = returned_with_key::<Postgres>(model, dialect.stored);
+    let statements = vec![
+        (
+            "upsert_all_returning",
+            format!("{upsert} RETURNING {columns}"),
+        ),
+        (
+            "upsert_all_with_action",
+            format!(
+                "{upsert} RETURNING {columns}, ({} = 0)",
+                dialect.stored("xmax")
+            ),
+        ),
+        (
+            "upsert_all_with_action_18",
+            format!(
+                "{upsert} RETURNING WITH (OLD AS {old}) {columns}, {old}.{} IS NULL",
+                never_null(model)
+            ),
+        ),
+        (
+            "insert_all_if_absent_returning",
+            format!("{nothing} RETURNING {columns}"),
+        ),
+        ("upsert_all", upsert),
+        ("insert_all_if_absent", nothing),
+        ("select_all", select_all(model)),
+    ];
+    (statements, source)
+}
+
+/// `UNNEST($1, $2) AS "u" ("email", "name")`
+fn unnest<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.map(quote::<Postgres>).collect();
+    let arrays = (1..=names.len()).map(|number| format!("${number}"));
+    format!(
+        "UNNEST({}) AS {} ({})",
+        join(arrays),
+        quote::<Postgres>(UNNESTED),
+        names.join(", ")
+    )
+}
+
+/// What a bind is called among the arrays: as its column, which no other bind has.
+fn bound_name<'a>(model: &'a Model, number: usize) -> &'a str {
+    let field = match model.binds.get(number.saturating_sub(1)) {
+        Some(Bind::Value(field) | Bind::IsSet(field)) => *field,
+        None => return "",
+    };
+    let column = model.fields[field].column;
+    column.map_or("", |column| model.columns[column].name.as_str())
+}
+
+/// Reads rows by their keys, which come as arrays in the order of the target.
+fn select_all(model: &Model) -> String {
+    // The SELECT has no alias, whatever the table is called.
+    let dialect = Postgres {
+        stored: &model.table.name,
+        ..Postgres::new(model, Binds::Numbered)
+    };
+    let occurrences = model.target.occurrences();
+    let names: Vec<_> = (1..=occurrences.len())
+        .map(|number| format!("key{number}"))
+        .collect();
+    let mut wanted = names
+        .iter()
+        .map(|name| qualified::<Postgres>(UNNESTED, name));
+    let mut next = || wanted.next().unwrap_or_default();
+    let keys = model.target.parts.iter().map(|part| match part {
+        TargetPart::Column(_) => {
+            let key = next();
+            // Reading one row binds such a key twice.
+            if model.target.nulls_not_distinct {
+                next();
+            }
+            key
+        }
+        TargetPart::Expression(pieces) => format!("({})", fill(pieces, |_| next())),
+    });
+    let keys: Vec<_> = keys.collect();
+    let predicate = model.target.predicate.as_ref();
+    format!(
+        "SELECT {} FROM {} WHERE {} IN (SELECT {} FROM {}){}",
+        returned_with_key::<Postgres>(model, &model.table.name),
+        table::<Postgres>(&model.table),
+        tuple(&stored_key(&dialect, model)),
+        keys.join(", "),
+        unnest(names.iter().map(String::as_str)),
+        predicate.map_or_else(String::new, |predicate| format!(" AND ({predicate})"))
+    )
 }
 
 /// A column that no stored row has NULL in.

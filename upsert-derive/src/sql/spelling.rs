@@ -3,6 +3,25 @@
 use crate::expr::{CastTo, Operator, Piece, Raw};
 use crate::types::{Clock, Kind};
 
+/// Stands around the number of a bind until it is known how it is written; no name or text has it in it.
+pub(super) const MARK: char = '\0';
+
+/// How a statement takes what is bound.
+#[derive(Clone, Copy)]
+pub(super) enum Binds {
+    /// One row, by the numbers of the binds.
+    Numbered,
+    /// A row that will be repeated: the numbers between marks.
+    Marked,
+    /// The columns of arrays that stand side by side.
+    Unnested,
+}
+
+/// A bind between marks.
+pub(super) fn marked(number: usize) -> String {
+    format!("{MARK}{number}{MARK}")
+}
+
 /// The words of one dialect. Operands come ready to stand in an operation.
 pub(super) trait Spelling {
     /// The quote around names.

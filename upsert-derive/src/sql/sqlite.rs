@@ -1,10 +1,11 @@
 //! SQLite's text.
 
 use super::on_conflict::{self, OnConflict, stored_name};
-use super::spelling::{Computation, Operand, Spelling};
+use super::spelling::{Binds, Computation, Operand, Spelling, marked};
 use super::writer::Writer;
 use super::{
-    Statement, index_name, join, qualified, quote, returned, select, select_deleted, target,
+    Source, Statement, index_name, inserted_values, join, qualified, quote, returned, select,
+    select_deleted, target,
 };
 use crate::expr::{CastTo, Operator, Piece, Raw};
 use crate::model::{Assignment, Model};
@@ -13,6 +14,7 @@ use crate::types::{Clock, Kind};
 struct Sqlite<'a> {
     /// What the stored row is called in SET and WHERE.
     stored: &'a str,
+    binds: Binds,
 }
 
 /// An expression that raises "integer overflow" when it is evaluated.
@@ -25,7 +27,10 @@ impl Spelling for Sqlite<'_> {
     const QUOTE: char = '"';
 
     fn placeholder(&self, number: usize) -> String {
-        format!("?{number}")
+        match self.binds {
+            Binds::Marked => marked(number),
+            Binds::Numbered | Binds::Unnested => format!("?{number}"),
+        }
     }
 
     fn proposed(&self, column: &str) -> String {
@@ -180,16 +185,22 @@ impl OnConflict for Sqlite<'_> {
 /// ON CONFLICT ("email") DO UPDATE SET "name" = excluded."name"
 /// RETURNING "users"."email", "users"."name"
 /// ```
-pub(super) fn statements(model: &Model) -> Vec<Statement> {
-    let dialect = Sqlite {
+pub(super) fn statements(model: &Model) -> (Vec<Statement>, Source) {
+    let with = |binds| Sqlite {
         stored: stored_name(model),
+        binds,
     };
-    let insert = on_conflict::insert(&dialect, model);
+    let dialect = with(Binds::Numbered);
+    let head = on_conflict::insert_into::<Sqlite>(model);
+    let rows = format!("VALUES ({})", inserted_values(&dialect, model));
+    let row = format!("({})", inserted_values(&with(Binds::Marked), model));
+    let source = Source::new(&head, &rows, &row);
+    let insert = format!("{head}{rows}{}", on_conflict::on_conflict(&dialect, model));
     let upsert = format!("{insert} {}", on_conflict::do_update(&dialect, model));
     let nothing = format!("{insert} DO NOTHING");
     // RETURNING takes the table's own name, also where it has an alias.
     let columns = returned::<Sqlite>(model, &model.table.name);
-    vec![
+    let statements = vec![
         ("upsert_returning", format!("{upsert} RETURNING {columns}")),
         (
             "insert_if_absent_returning",
@@ -200,7 +211,8 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
         ("select", select(&dialect, model)),
         ("select_deleted", select_deleted(&dialect, model)),
         ("create_index", create_index(model)),
-    ]
+    ];
+    (statements, source)
 }
 
 /// The index, not the table, carries the schema.

@@ -5,21 +5,23 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 
-use super::{Dialect, DialectConnection, bind_key, bind_row, decode, dialect_values, sealed};
+use super::{
+    Dialect, DialectConnection, bind_key, bind_row, decode, dialect_values, sealed, spells_key,
+};
+use crate::bulk::{Job, Look, Operation, Outcome, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, MySqlStatement, Slot, UpsertModel};
 use crate::returning::{Action, Upserted};
+use crate::sink::Sink;
 use crate::sql::Sql;
 use crate::value::Json;
 
+mod bulk;
 mod error;
 mod nonce;
 mod schema;
 
 use nonce::{Nonce, Reply, Verdict};
-
-/// Not `BEGIN`, which opens a block of code in MariaDB's `sql_mode=ORACLE`.
-const BEGIN: &str = "START TRANSACTION";
 
 /// Runs a call inside the transaction that the caller has open, or in one of its own.
 macro_rules! in_transaction {
@@ -28,7 +30,10 @@ macro_rules! in_transaction {
             if $conn.is_in_transaction() {
                 return $call($conn, $row).await;
             }
-            let mut tx = $conn.begin_with(BEGIN).await.map_err(driver(T::MODEL))?;
+            let mut tx = $conn
+                .begin_with(MySql::BEGIN)
+                .await
+                .map_err(driver(T::MODEL))?;
             let output = $call(&mut tx, $row).await?;
             tx.commit().await.map_err(driver(T::MODEL))?;
             Ok(output)
@@ -44,9 +49,26 @@ impl DialectConnection for MySqlConnection {
     type Dialect = MySql;
 }
 
+impl Sink<MySql> for MySqlArguments {
+    fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
+    where
+        T: Encode<'q, MySql> + Type<MySql>,
+    {
+        Arguments::add(self, value)
+    }
+}
+
 impl Dialect for MySql {
     /// A `BEGIN` whose reply was not awaited leaves the connection inside a transaction that sqlx does not know of.
     const SURVIVES_DROP: bool = false;
+    const NAME: &'static str = "mysql";
+    /// Not `BEGIN`, which opens a block of code in MariaDB's `sql_mode=ORACLE`.
+    const BEGIN: &'static str = "START TRANSACTION";
+    const SORTS: bool = true;
+    const AMBIGUITY_IS_AN_ERROR: bool = false;
+    const BUSY_IS_A_CONFLICT: bool = false;
+
+    type Key = bulk::Key;
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.mysql;
@@ -64,6 +86,28 @@ impl Dialect for MySql {
     }
 
     dialect_values!();
+    spells_key!(|_| "CAST(? AS CHAR)".to_owned());
+
+    fn way(model: &'static Model, operation: Operation, _: &Look, careful: bool) -> Way {
+        bulk::way(model, operation, careful)
+    }
+
+    async fn look(conn: &mut MySqlConnection, model: &'static Model) -> Result<Look, Error> {
+        schema::look(conn, model).await
+    }
+
+    async fn run_chunk<T, S>(
+        conn: &mut MySqlConnection,
+        job: &Job<'_, T>,
+        rows: &[usize],
+        outcome: &mut Outcome<T::Output>,
+    ) -> Result<(), Stop>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        bulk::run_chunk::<T, S>(conn, job, rows, outcome).await
+    }
 
     async fn upsert<T, S>(conn: &mut MySqlConnection, row: &T) -> Result<T::Output, Error>
     where

@@ -10,6 +10,7 @@ use std::ptr;
 use std::sync::{PoisonError, RwLock};
 
 use super::driver;
+use crate::bulk::{KeyOrder, Look};
 use crate::error::{Error, ErrorKind};
 use crate::model::{IndexPart, Model};
 
@@ -30,6 +31,104 @@ pub(super) async fn check_once(
         found.insert(address);
     }
     Ok(())
+}
+
+/// How the columns of a model's key compare, looked up once for each model and process, as its index is.
+static LOOKS: RwLock<BTreeMap<usize, Look>> = RwLock::new(BTreeMap::new());
+
+/// Checks the table as a call of one row does, and asks how the columns of the key compare.
+pub(super) async fn look(conn: &mut MySqlConnection, model: &'static Model) -> Result<Look, Error> {
+    check_once(conn, model).await?;
+    if let Some(look) = Look::of_equality(model.many.key, model.key.len()) {
+        return Ok(look);
+    }
+    let address = ptr::from_ref(model).addr();
+    let known = {
+        let looks = LOOKS.read().unwrap_or_else(PoisonError::into_inner);
+        looks.get(&address).cloned()
+    };
+    if let Some(look) = known {
+        return Ok(look);
+    }
+    let look = Look {
+        orders: key_orders(conn, model).await?,
+        in_values: false,
+    };
+    let mut looks = LOOKS.write().unwrap_or_else(PoisonError::into_inner);
+    Ok(looks.entry(address).or_insert(look).clone())
+}
+
+/// By the columns' types and collations. A trigger may rewrite keys, and then nobody knows.
+async fn key_orders(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+) -> Result<Vec<KeyOrder>, Error> {
+    let [schema, table] = table_name(model);
+    let triggers = "SELECT 1 FROM information_schema.TRIGGERS \
+                    WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? \
+                    AND ACTION_TIMING = 'BEFORE' AND EVENT_MANIPULATION = 'INSERT'";
+    if !rows(conn, model, triggers, &[schema, table])
+        .await?
+        .is_empty()
+    {
+        return Ok(vec![KeyOrder::Unknown; model.key.len()]);
+    }
+    let columns = "SELECT COLUMN_NAME, DATA_TYPE, COLLATION_NAME, DATETIME_PRECISION FROM information_schema.COLUMNS \
+                   WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?";
+    let rows = rows(conn, model, columns, &[schema, table]).await?;
+    let mut orders = BTreeMap::new();
+    for row in &rows {
+        let (name, order) = column_order(row).map_err(driver(model))?;
+        orders.insert(name, order);
+    }
+    // Temporary tables are not in the information schema.
+    let order = |column: &&str| orders.get(&column.to_lowercase()).copied();
+    Ok(model
+        .key
+        .iter()
+        .map(|column| order(column).unwrap_or(KeyOrder::Unknown))
+        .collect())
+}
+
+fn column_order(row: &MySqlRow) -> Result<(String, KeyOrder), sqlx::Error> {
+    let name: String = row.try_get_unchecked(0)?;
+    let data_type: String = row.try_get_unchecked(1)?;
+    let collation: Option<String> = row.try_get_unchecked(2)?;
+    let precision: Option<i64> = row.try_get_unchecked(3)?;
+    let order = match &*data_type.to_lowercase() {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" | "date" | "varbinary"
+        | "uuid" => KeyOrder::Bytes,
+        "datetime" | "timestamp" | "time" if precision == Some(6) => KeyOrder::Bytes,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
+            text_order(collation.as_deref().unwrap_or_default())
+        }
+        _ => KeyOrder::Unknown,
+    };
+    Ok((name.to_lowercase(), order))
+}
+
+/// Of these collations it is known what they do to printable ASCII: case may not count, nor spaces at the end. Others have
+/// digraphs and the like.
+fn text_order(collation: &str) -> KeyOrder {
+    const FOLDING: [&str; 8] = [
+        "_general_ci",
+        "utf8mb4_0900_ai_ci",
+        "utf8mb4_0900_as_ci",
+        "_unicode_ci",
+        "_unicode_520_ci",
+        "_uca1400_ai_ci",
+        "_uca1400_as_ci",
+        "latin1_swedish_ci",
+    ];
+    if collation.ends_with("_bin") || collation == "utf8mb4_0900_as_cs" {
+        KeyOrder::Text {
+            fold: collation == "utf8mb4_0900_as_cs",
+        }
+    } else if FOLDING.iter().any(|known| collation.ends_with(known)) {
+        KeyOrder::Text { fold: true }
+    } else {
+        KeyOrder::Unknown
+    }
 }
 
 async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), Error> {

@@ -5,13 +5,16 @@ use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::{Arguments, Decode, Encode, Executor, Row, Type};
 
 use super::returning::{self, ATTEMPTS, Returning, ReturningTexts, returning_calls};
-use super::{Dialect, DialectConnection, bind_row, decode, dialect_values, sealed};
+use super::{Dialect, DialectConnection, bind_row, decode, dialect_values, sealed, spells_key};
+use crate::bulk::{Job, Look, Operation, Outcome, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
+use crate::sink::Sink;
 use crate::sql::Sql;
 use crate::value::Json;
 
+mod bulk;
 mod error;
 
 /// The first version with `old` and `new` in RETURNING.
@@ -31,8 +34,24 @@ impl DialectConnection for PgConnection {
     type Dialect = Postgres;
 }
 
+impl Sink<Postgres> for PgArguments {
+    fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
+    where
+        T: Encode<'q, Postgres> + Type<Postgres>,
+    {
+        Arguments::add(self, value)
+    }
+}
+
 impl Dialect for Postgres {
     const SURVIVES_DROP: bool = true;
+    const NAME: &'static str = "postgres";
+    const BEGIN: &'static str = "BEGIN";
+    const SORTS: bool = true;
+    const AMBIGUITY_IS_AN_ERROR: bool = true;
+    const BUSY_IS_A_CONFLICT: bool = false;
+
+    type Key = bulk::Key;
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.postgres;
@@ -47,6 +66,16 @@ impl Dialect for Postgres {
                 texts.insert_if_absent_returning,
             ),
             ("select", texts.select),
+            ("upsert_all", texts.upsert_all),
+            ("upsert_all_returning", texts.upsert_all_returning),
+            ("upsert_all_with_action", texts.upsert_all_with_action),
+            ("upsert_all_with_action_18", texts.upsert_all_with_action_18),
+            ("insert_all_if_absent", texts.insert_all_if_absent),
+            (
+                "insert_all_if_absent_returning",
+                texts.insert_all_if_absent_returning,
+            ),
+            ("select_all", texts.select_all),
         ])
     }
 
@@ -56,6 +85,28 @@ impl Dialect for Postgres {
 
     dialect_values!();
     returning_calls!(once);
+    spells_key!(|number| format!("CAST(${number} AS text)"));
+
+    fn way(model: &'static Model, operation: Operation, look: &Look, _: bool) -> Way {
+        bulk::way(model, operation, look)
+    }
+
+    async fn look(conn: &mut PgConnection, model: &'static Model) -> Result<Look, Error> {
+        bulk::look(conn, model).await
+    }
+
+    async fn run_chunk<T, S>(
+        conn: &mut PgConnection,
+        job: &Job<'_, T>,
+        rows: &[usize],
+        outcome: &mut Outcome<T::Output>,
+    ) -> Result<(), Stop>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        bulk::run_chunk::<T, S>(conn, job, rows, outcome).await
+    }
 
     async fn upsert_with_action<T, S>(
         conn: &mut PgConnection,
@@ -76,7 +127,7 @@ impl Dialect for Postgres {
             let returned =
                 returned.map_err(|source| Error::from_driver::<Self>(T::MODEL, source))?;
             if let Some(returned) = returned {
-                let action = read_action(T::MODEL, &returned)?;
+                let action = read_action(T::MODEL, &returned, T::MODEL.returning.len())?;
                 return Ok(Upserted::new(decode::<Self, T, S>(&returned)?, action));
             }
             if let Some(output) = returning::select::<Self, T, S>(conn, row).await? {
@@ -87,9 +138,9 @@ impl Dialect for Postgres {
     }
 }
 
-/// The last column of the `with_action` texts says whether the row is new.
-fn read_action(model: &'static Model, row: &PgRow) -> Result<Action, Error> {
-    match row.try_get(model.returning.len()) {
+/// The last column of the `with_action` texts, behind the others, says whether the row is new.
+fn read_action(model: &'static Model, row: &PgRow, columns: usize) -> Result<Action, Error> {
+    match row.try_get(columns) {
         Ok(true) => Ok(Action::Inserted),
         Ok(false) => Ok(Action::Updated),
         Err(source) => Err(Error::from_driver::<Postgres>(model, source)),

@@ -5,13 +5,16 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 
 use super::returning::{self, Returning, ReturningTexts, returning_calls};
-use super::{Dialect, DialectConnection, dialect_values, sealed};
+use super::{Dialect, DialectConnection, dialect_values, sealed, spells_key};
+use crate::bulk::{Job, Look, Operation, Outcome, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
+use crate::sink::Sink;
 use crate::sql::Sql;
 use crate::value::Json;
 
+mod bulk;
 mod error;
 
 /// Runs a call, and once more with a schema read anew where it found no index.
@@ -39,8 +42,25 @@ impl DialectConnection for SqliteConnection {
     type Dialect = Sqlite;
 }
 
+impl Sink<Sqlite> for SqliteArguments {
+    fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
+    where
+        T: Encode<'q, Sqlite> + Type<Sqlite>,
+    {
+        Arguments::add(self, value)
+    }
+}
+
 impl Dialect for Sqlite {
     const SURVIVES_DROP: bool = true;
+    const NAME: &'static str = "sqlite";
+    const BEGIN: &'static str = "BEGIN IMMEDIATE";
+    /// There is one writer at a time.
+    const SORTS: bool = false;
+    const AMBIGUITY_IS_AN_ERROR: bool = false;
+    const BUSY_IS_A_CONFLICT: bool = true;
+
+    type Key = bulk::Key;
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.sqlite;
@@ -62,6 +82,29 @@ impl Dialect for Sqlite {
 
     dialect_values!();
     returning_calls!(with_fresh_schema);
+    spells_key!(|number| format!("CAST(?{number} AS TEXT)"));
+
+    fn way(model: &'static Model, operation: Operation, _: &Look, careful: bool) -> Way {
+        bulk::way(model, operation, careful)
+    }
+
+    /// Rows go in their order, so nothing has to be known.
+    async fn look(_: &mut SqliteConnection, _: &'static Model) -> Result<Look, Error> {
+        Ok(Look::default())
+    }
+
+    async fn run_chunk<T, S>(
+        conn: &mut SqliteConnection,
+        job: &Job<'_, T>,
+        rows: &[usize],
+        outcome: &mut Outcome<T::Output>,
+    ) -> Result<(), Stop>
+    where
+        T: UpsertModel<Self, S>,
+        S: 'static,
+    {
+        bulk::run_chunk::<T, S>(conn, job, rows, outcome).await
+    }
 
     /// The insert alone tells whether the row is new. With a write lock held from the start, nobody comes in between it and
     /// the update.
@@ -77,7 +120,7 @@ impl Dialect for Sqlite {
             return with_fresh_schema!(conn, insert_or_update::<T, S>(conn, row));
         }
         let driver = |source| Error::from_driver::<Self>(T::MODEL, source);
-        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(driver)?;
+        let mut tx = conn.begin_with(Self::BEGIN).await.map_err(driver)?;
         let upserted = with_fresh_schema!(tx, insert_or_update::<T, S>(&mut tx, row))?;
         tx.commit().await.map_err(driver)?;
         Ok(upserted)

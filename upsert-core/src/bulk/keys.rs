@@ -1,0 +1,241 @@
+//! Keys as bytes, by which rows are sorted, told apart and found again.
+//!
+//! The bytes are those that the driver sends, so that a field needs no `Hash` or `Ord`. Where the database's idea of equal is
+//! wider than theirs, they are brought into a form in which it is not, if one is known.
+
+use std::cmp::Ordering;
+
+use crate::dialect::Dialect;
+use crate::error::Error;
+use crate::model::UpsertModel;
+
+/// How a column of the key compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// Two values are equal only if their bytes are.
+    Bytes,
+    /// A text. Spaces at its end may not count; with `fold`, nor does case, and beyond ASCII anything may equal anything.
+    Text {
+        /// Whether case does not count.
+        fold: bool,
+    },
+    /// Nobody knows.
+    Unknown,
+}
+
+/// The parts of one key.
+#[derive(Debug, Default)]
+pub struct KeyParts {
+    bytes: Vec<u8>,
+    /// Where each part ends; none for a NULL.
+    ends: Vec<Option<usize>>,
+}
+
+impl KeyParts {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(Some(self.bytes.len()));
+    }
+
+    pub(crate) fn push_null(&mut self) {
+        self.ends.push(None);
+    }
+
+    /// How many bytes the parts are.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let part = self.bytes.get(start..(*end)?);
+            start = end.unwrap_or(start);
+            part
+        })
+    }
+
+    /// Writes the parts one after the other in the form in which equal ones have equal bytes; says whether there is one. The
+    /// lengths come last: in front of the parts they would decide the order.
+    fn write(&self, orders: &[KeyOrder], to: &mut Vec<u8>) -> bool {
+        let mut lengths = Vec::new();
+        for (place, part) in self.parts().enumerate() {
+            let start = to.len();
+            let order = orders.get(place).copied().unwrap_or(KeyOrder::Bytes);
+            match (part, order) {
+                (None, _) => {}
+                (Some(part), KeyOrder::Bytes | KeyOrder::Unknown) => to.extend_from_slice(part),
+                (Some(part), KeyOrder::Text { fold }) => {
+                    let spaces = part.iter().rev().take_while(|byte| **byte == b' ').count();
+                    let text = &part[..part.len() - spaces];
+                    if fold && !text.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+                        return false;
+                    }
+                    to.extend_from_slice(text);
+                    if fold {
+                        to[start..].make_ascii_lowercase();
+                    }
+                }
+            }
+            let length = part.map_or(u32::MAX, |_| {
+                u32::try_from(to.len() - start).unwrap_or(u32::MAX - 1)
+            });
+            lengths.push(length);
+        }
+        if lengths.len() > 1 || lengths.first() == Some(&u32::MAX) {
+            to.extend(lengths.into_iter().flat_map(u32::to_be_bytes));
+        }
+        true
+    }
+}
+
+/// The keys of all rows of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// Whether a NULL keeps the key from being equal to any.
+    lonely: Vec<bool>,
+}
+
+impl Keys {
+    /// Encodes the keys. None if one of them has no form in which equal keys are equal bytes.
+    pub(super) fn encode<DB, T, S>(rows: &[&T], orders: &[KeyOrder]) -> Result<Option<Self>, Error>
+    where
+        DB: Dialect,
+        T: UpsertModel<DB, S>,
+        S: 'static,
+    {
+        let mut keys = Self {
+            bytes: Vec::with_capacity(rows.len() * 16),
+            ends: Vec::with_capacity(rows.len()),
+            lonely: Vec::with_capacity(rows.len()),
+        };
+        let mut sink = DB::Key::default();
+        for (index, row) in rows.iter().enumerate() {
+            sink.as_mut().clear();
+            row.bind_key(&mut sink).map_err(|source| {
+                let column = T::MODEL.key.get(sink.as_mut().ends.len());
+                Error::encode(T::MODEL, column.copied(), source).at_row(index)
+            })?;
+            let parts = sink.as_mut();
+            if !parts.write(orders, &mut keys.bytes) {
+                return Ok(None);
+            }
+            keys.ends.push(keys.bytes.len());
+            let has_null = parts.ends.iter().any(Option::is_none);
+            keys.lonely.push(has_null && !T::MODEL.many.nulls_equal);
+        }
+        Ok(Some(keys))
+    }
+
+    /// Whether there are any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(crate) fn get(&self, row: usize) -> &[u8] {
+        let start = match row.checked_sub(1) {
+            Some(before) => self.ends[before],
+            None => 0,
+        };
+        &self.bytes[start..self.ends[row]]
+    }
+
+    /// Whether a NULL in the key keeps it from being equal to any other.
+    pub(crate) fn is_lonely(&self, row: usize) -> bool {
+        self.lonely.get(row).copied().unwrap_or(false)
+    }
+
+    /// Whether two rows have the same key.
+    pub(super) fn are_equal(&self, one: usize, two: usize) -> bool {
+        !self.is_lonely(one) && !self.is_lonely(two) && self.get(one) == self.get(two)
+    }
+
+    /// The rows in the order of their keys; those of the same key stay in theirs.
+    pub(super) fn sorted(&self) -> Vec<usize> {
+        // Most keys differ in their first bytes, and those are compared without following a pointer.
+        let prefix = |row: usize| {
+            let key = self.get(row);
+            let mut prefix = [0; 8];
+            let length = key.len().min(8);
+            prefix[..length].copy_from_slice(&key[..length]);
+            u64::from_be_bytes(prefix)
+        };
+        let mut rows: Vec<_> = (0..self.ends.len()).map(|row| (prefix(row), row)).collect();
+        rows.sort_unstable_by(|(one_prefix, one), (two_prefix, two)| {
+            let by_key = || match self.get(*one).cmp(self.get(*two)) {
+                Ordering::Equal => one.cmp(two),
+                unequal => unequal,
+            };
+            one_prefix.cmp(two_prefix).then_with(by_key)
+        });
+        rows.into_iter().map(|(_, row)| row).collect()
+    }
+}
+
+/// Reads the key of a row that came back, in the form that [`Keys`] has.
+pub(super) fn returned_key<DB, T, S>(
+    row: &DB::Row,
+    orders: &[KeyOrder],
+    sink: &mut DB::Key,
+    key: &mut Vec<u8>,
+) -> Result<bool, Error>
+where
+    DB: Dialect,
+    T: UpsertModel<DB, S>,
+    S: 'static,
+{
+    sink.as_mut().clear();
+    key.clear();
+    T::returned_key(row, sink).map_err(|source| Error::from_driver::<DB>(T::MODEL, source))?;
+    Ok(sink.as_mut().write(orders, key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(parts: &[Option<&str>], orders: &[KeyOrder]) -> Option<Vec<u8>> {
+        let mut key = KeyParts::default();
+        for part in parts {
+            match part {
+                Some(part) => key.push(part.as_bytes()),
+                None => key.push_null(),
+            }
+        }
+        let mut bytes = Vec::new();
+        key.write(orders, &mut bytes).then_some(bytes)
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let bytes = [KeyOrder::Bytes; 2];
+        assert_ne!(
+            key(&[Some("a"), Some("bc")], &bytes),
+            key(&[Some("ab"), Some("c")], &bytes)
+        );
+        assert_ne!(
+            key(&[Some(""), Some("a")], &bytes),
+            key(&[None, Some("a")], &bytes)
+        );
+        assert_ne!(key(&[None], &bytes), key(&[Some("")], &bytes));
+    }
+
+    #[test]
+    fn texts_are_equal_as_the_database_takes_them() {
+        let exact = [KeyOrder::Text { fold: false }];
+        assert_eq!(key(&[Some("ab ")], &exact), key(&[Some("ab")], &exact));
+        assert_ne!(key(&[Some("Ab")], &exact), key(&[Some("ab")], &exact));
+        let fold = [KeyOrder::Text { fold: true }];
+        assert_eq!(key(&[Some("Ab")], &fold), key(&[Some("aB ")], &fold));
+        assert_eq!(key(&[Some("é")], &fold), None);
+        assert_eq!(key(&[Some("a\u{1}")], &fold), None);
+    }
+}

@@ -1,0 +1,79 @@
+//! Which row given a row that came back belongs to.
+
+use std::collections::HashMap;
+
+use super::Job;
+use super::keys::returned_key;
+use crate::dialect::Dialect;
+use crate::error::Error;
+use crate::model::UpsertModel;
+
+/// The rows of a statement, each with a key that no other of them has, to be found again by it.
+pub(crate) struct Places<'j, DB: Dialect, T> {
+    job: &'j Job<'j, T>,
+    rows: &'j [usize],
+    /// Where the next one is expected: databases give rows back in the order in which they took them, though none promises it.
+    next: usize,
+    by_key: HashMap<&'j [u8], usize>,
+    found: Vec<bool>,
+    sink: DB::Key,
+    key: Vec<u8>,
+}
+
+impl<'j, DB: Dialect, T> Places<'j, DB, T> {
+    pub(crate) fn new(job: &'j Job<'j, T>, rows: &'j [usize]) -> Self {
+        Self {
+            job,
+            rows,
+            next: 0,
+            by_key: HashMap::new(),
+            found: vec![false; rows.len()],
+            sink: DB::Key::default(),
+            key: Vec::new(),
+        }
+    }
+
+    /// The row given that this one belongs to, if it can be told.
+    pub(crate) fn find<S>(&mut self, returned: &DB::Row) -> Result<Option<usize>, Error>
+    where
+        T: UpsertModel<DB, S>,
+        S: 'static,
+    {
+        let orders: &[_] = if self.job.careful {
+            &[]
+        } else {
+            &self.job.look.orders
+        };
+        if !returned_key::<DB, T, S>(returned, orders, &mut self.sink, &mut self.key)? {
+            return Ok(None);
+        }
+        let expected = self.rows.get(self.next);
+        let place = match expected {
+            Some(&row) if self.job.keys.get(row) == self.key => Some(self.next),
+            _ => self.look_up(),
+        };
+        let Some(place) = place.filter(|place| !self.found[*place]) else {
+            return Ok(None);
+        };
+        self.found[place] = true;
+        self.next = place + 1;
+        Ok(Some(self.rows[place]))
+    }
+
+    fn look_up(&mut self) -> Option<usize> {
+        if self.by_key.is_empty() {
+            let keys = &self.job.keys;
+            let by_key = self.rows.iter().enumerate();
+            self.by_key = by_key.map(|(place, &row)| (keys.get(row), place)).collect();
+        }
+        self.by_key.get(&*self.key).copied()
+    }
+
+    /// The rows given that none has come back of.
+    pub(crate) fn missing(&self) -> Vec<usize> {
+        let rows = self.rows.iter().zip(&self.found);
+        rows.filter(|(_, found)| !**found)
+            .map(|(row, _)| *row)
+            .collect()
+    }
+}

@@ -1,0 +1,183 @@
+//! Rows that come one after the other, of which there may be more than memory holds.
+
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, Stream};
+use sqlx::Connection;
+use sqlx::error::BoxDynError;
+use std::future::IntoFuture;
+
+use super::builder::batch_options;
+use super::run::{ROWS_A_COMMIT, run};
+use super::{Batch, Operation, Options, Progress, Wanted};
+use crate::dialect::Dialect;
+use crate::error::Error;
+use crate::executor::ExecutorFor;
+use crate::model::{InBulk, Main, UpsertModel, UpsertSpec};
+use crate::upsert::UpsertFuture;
+
+/// What a stream of rows may give: rows, or results of rows.
+pub trait IntoRow<T> {
+    /// The row, or why there is none.
+    fn into_row(self) -> Result<T, BoxDynError>;
+}
+
+impl<T> IntoRow<T> for T {
+    fn into_row(self) -> Result<T, BoxDynError> {
+        Ok(self)
+    }
+}
+
+impl<T, E: Into<BoxDynError>> IntoRow<T> for Result<T, E> {
+    fn into_row(self) -> Result<T, BoxDynError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// A stream of rows of `T`, or of results of them.
+pub trait RowStream<T, S: 'static = Main>: Stream<Item: IntoRow<T>> + Send {}
+
+impl<I, T, S: 'static> RowStream<T, S> for I
+where
+    I: Stream<Item: IntoRow<T>> + Send,
+    T: InBulk<S> + Send,
+{
+}
+
+/// The rows of a stream, whatever its type.
+pub struct Rows<'e, T>(BoxStream<'e, Result<T, BoxDynError>>);
+
+/// A stream of rows that is about to be upserted: await it for the number of rows inserted or updated.
+#[must_use = "an upsert does nothing until it is awaited"]
+pub struct UpsertStream<'e, T, E> {
+    executor: E,
+    rows: Rows<'e, T>,
+    options: Options<'e>,
+    run: fn(E, Rows<'e, T>, Options<'e>) -> UpsertFuture<'e, u64>,
+}
+
+impl<'e, T, E> UpsertStream<'e, T, E> {
+    pub(crate) fn new<I, S>(rows: I, executor: E) -> Self
+    where
+        I: RowStream<T, S> + 'e,
+        T: UpsertSpec<S> + InBulk<S> + Send + 'e,
+        E: ExecutorFor<T, S> + 'e,
+        S: 'static,
+    {
+        Self {
+            executor,
+            rows: Rows(rows.map(IntoRow::into_row).boxed()),
+            options: Options::default(),
+            run: E::run_stream,
+        }
+    }
+
+    batch_options!();
+}
+
+impl<'e, T, E> IntoFuture for UpsertStream<'e, T, E> {
+    type Output = Result<u64, Error>;
+    type IntoFuture = UpsertFuture<'e, u64>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        (self.run)(self.executor, self.rows, self.options)
+    }
+}
+
+/// Upserts the rows of a stream chunk by chunk. The next rows are asked for when a chunk is stored, so that no more than a chunk
+/// of them is held.
+pub(crate) async fn run_stream<DB, T, S>(
+    conn: &mut DB::Connection,
+    rows: Rows<'_, T>,
+    options: Options<'_>,
+) -> Result<u64, Error>
+where
+    DB: Dialect,
+    T: UpsertModel<DB, S> + Send,
+    S: 'static,
+{
+    let driver = |source| Error::from_driver::<DB>(T::MODEL, source);
+    if options.settings.commit_each_chunk || conn.is_in_transaction() {
+        return run_chunks::<DB, T, S>(conn, rows, options).await;
+    }
+    let mut tx = conn.begin_with(DB::BEGIN).await.map_err(driver)?;
+    match run_chunks::<DB, T, S>(&mut tx, rows, options).await {
+        Ok(written) => {
+            tx.commit()
+                .await
+                .map_err(|source| driver(source).at_commit())?;
+            Ok(written)
+        }
+        Err(error) => {
+            // What went wrong is told; if the connection is gone, so is the transaction.
+            let _ = tx.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+async fn run_chunks<DB, T, S>(
+    conn: &mut DB::Connection,
+    Rows(mut rows): Rows<'_, T>,
+    options: Options<'_>,
+) -> Result<u64, Error>
+where
+    DB: Dialect,
+    T: UpsertModel<DB, S> + Send,
+    S: 'static,
+{
+    let Options {
+        settings,
+        mut on_progress,
+    } = options;
+    let size = settings.chunk_rows.map_or(ROWS_A_COMMIT, usize::from);
+    let mut chunk = Vec::new();
+    let mut progress = Progress {
+        rows: 0,
+        rows_in_all: 0,
+        chunks: 0,
+    };
+    let mut written = 0;
+    loop {
+        let committed = if settings.commit_each_chunk {
+            progress.rows
+        } else {
+            0
+        };
+        let next = rows.next().await;
+        let is_last = next.is_none();
+        if let Some(row) = next {
+            chunk.push(row.map_err(|source| {
+                Error::stream(T::MODEL, source)
+                    .at_row(progress.rows_in_all)
+                    .committed(committed)
+            })?);
+            progress.rows_in_all += 1;
+        }
+        if chunk.len() < size && !is_last {
+            continue;
+        }
+        if !chunk.is_empty() {
+            let batch = Batch {
+                rows: chunk.iter().collect(),
+                operation: Operation::Upsert(Wanted::Count),
+                options: Options {
+                    settings,
+                    on_progress: None,
+                },
+            };
+            let outcome = run::<DB, T, S>(conn, batch)
+                .await
+                .map_err(|error| error.after_rows(progress.rows).committed(committed))?;
+            written += outcome.written;
+            progress.rows += chunk.len();
+            progress.chunks += 1;
+            chunk.clear();
+            if let Some(on_progress) = &mut on_progress {
+                on_progress(progress);
+            }
+        }
+        if is_last {
+            return Ok(written);
+        }
+    }
+}

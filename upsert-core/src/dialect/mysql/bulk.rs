@@ -1,0 +1,354 @@
+//! Many rows on MySQL and MariaDB: a VALUES list, with the guard that makes a conflict target. The servers' replies do not say
+//! how many rows were updated, nor which; what is wanted beyond the number is read by key, or each row goes by itself.
+
+use sqlx::error::BoxDynError;
+use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection, MySqlRow, MySqlTypeInfo};
+use sqlx::{AssertSqlSafe, Encode, Executor, Row, Type, TypeInfo};
+
+use super::{driver, fetch, select_locking};
+use crate::bulk::{
+    Found, Job, KeyParts, Operation, Outcome, Placeholder, Places, Stop, Wanted, Way, repeat,
+    repeat_rows,
+};
+use crate::dialect::{bind_key, bind_rows, decode};
+use crate::error::{Error, ErrorKind};
+use crate::model::{Model, UpsertModel};
+use crate::sink::Sink;
+
+/// As many rows in a statement as make it fast.
+const ROWS: usize = 10_000;
+
+/// As many binds as the protocol counts.
+const BINDS: usize = 65_535;
+
+/// As many keys as are read by one statement.
+const KEYS: usize = 1_000;
+
+/// What every server takes in one packet, whatever its settings.
+const SMALL_PACKET: usize = 1 << 20;
+
+/// What a packet holds besides values: the type and the NULL bit of each are counted with it.
+const PACKET_HEAD: usize = 4_096;
+
+pub(super) fn way(model: &'static Model, operation: Operation, careful: bool) -> Way {
+    let by_statement = match operation {
+        Operation::Upsert(Wanted::Count) | Operation::InsertIfAbsent(Wanted::Count) => true,
+        // The rows are read after the statement, so it must not have a key twice.
+        Operation::Upsert(Wanted::Rows) => !careful,
+        _ => false,
+    };
+    if !by_statement || model.many.row_by_row {
+        return Way::RowByRow;
+    }
+    Way::Chunks {
+        rows: ROWS.min(BINDS / binds(model).max(1)),
+        distinct: operation.returns_rows(),
+    }
+}
+
+/// How many binds a row takes.
+fn binds(model: &Model) -> usize {
+    let slots = model.texts.mysql.source.slots.len();
+    if slots == 0 { model.bound.len() } else { slots }
+}
+
+pub(super) async fn run_chunk<T, S>(
+    conn: &mut MySqlConnection,
+    job: &Job<'_, T>,
+    rows: &[usize],
+    outcome: &mut Outcome<T::Output>,
+) -> Result<(), Stop>
+where
+    T: UpsertModel<MySql, S>,
+    S: 'static,
+{
+    let texts = &T::MODEL.texts.mysql;
+    let (text, counts) = match job.operation {
+        Operation::InsertIfAbsent(_) => (texts.insert_all_if_absent, true),
+        Operation::Upsert(Wanted::Count) if T::MODEL.guarded => (texts.upsert_all_counting, true),
+        _ => (texts.upsert.sql, false),
+    };
+    if counts {
+        let set = conn.execute("SET @upsert = 0").await;
+        set.map_err(driver(T::MODEL))?;
+    }
+    let mut packet = SMALL_PACKET;
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let fitting = fitting::<T, S>(conn, job, rest, &mut packet).await?;
+        let (now, later) = rest.split_at(fitting);
+        send::<T, S>(conn, job, now, text).await?;
+        rest = later;
+    }
+    let mut written = rows.len() as u64;
+    if counts {
+        written = written.saturating_sub(left_alone(conn, T::MODEL).await?);
+    }
+    outcome.written += written;
+    if job.operation.returns_rows() {
+        read_back::<T, S>(conn, job, rows, outcome).await?;
+    }
+    Ok(())
+}
+
+/// How many of these rows go into one packet. The server is asked what it takes where that is not known to be enough.
+async fn fitting<T, S>(
+    conn: &mut MySqlConnection,
+    job: &Job<'_, T>,
+    rows: &[usize],
+    packet: &mut usize,
+) -> Result<usize, Error>
+where
+    T: UpsertModel<MySql, S>,
+    S: 'static,
+{
+    let binds = binds(T::MODEL);
+    // The statement's text is a packet of its own.
+    let text = T::MODEL.texts.mysql.source.row.len() + 2;
+    let mut size = Key::default();
+    let mut values = 0;
+    for (taken, &row) in rows.iter().enumerate() {
+        let before = size.parts.len();
+        job.rows[row]
+            .bind(&mut size)
+            .map_err(|source| Error::encode(T::MODEL, None, source).at_row(row))?;
+        // A value's length takes up to nine bytes, its type two.
+        values += size.parts.len() - before + binds * 12;
+        let needed = values.max(text * (taken + 1)) + PACKET_HEAD;
+        if needed > *packet && *packet == SMALL_PACKET {
+            *packet = max_allowed_packet(conn, T::MODEL)
+                .await?
+                .max(SMALL_PACKET + 1);
+        }
+        if needed <= *packet {
+            continue;
+        }
+        if taken == 0 {
+            let detail = format!(
+                "the row needs a packet of about {needed} bytes, and the server takes {packet}; raise its \
+                 `max_allowed_packet`. Nothing was sent of it"
+            );
+            return Err(Error::new(ErrorKind::OutOfRange, T::MODEL, detail).at_row(row));
+        }
+        return Ok(taken);
+    }
+    Ok(rows.len())
+}
+
+async fn max_allowed_packet(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+) -> Result<usize, Error> {
+    let sql = "SELECT CAST(@@SESSION.max_allowed_packet AS UNSIGNED)";
+    let row = fetch(conn, model, sql, MySqlArguments::default()).await?;
+    let bytes: u64 = match row {
+        Some(row) => row.try_get(0).map_err(driver(model))?,
+        None => 0,
+    };
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+async fn send<T, S>(
+    conn: &mut MySqlConnection,
+    job: &Job<'_, T>,
+    rows: &[usize],
+    text: &'static str,
+) -> Result<(), Stop>
+where
+    T: UpsertModel<MySql, S>,
+    S: 'static,
+{
+    let source = &T::MODEL.texts.mysql.source;
+    let mut arguments = MySqlArguments::default();
+    bind_rows::<MySql, T, S>(job, rows, source.slots, &mut arguments)?;
+    let sql = repeat_rows(
+        text,
+        source,
+        rows.len(),
+        T::MODEL.bound.len(),
+        Placeholder::Mark,
+    );
+    let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(job.is_full(rows.len()));
+    match conn.execute(query).await {
+        Ok(_) => Ok(()),
+        Err(source) => {
+            let place = row_in_message(&source);
+            let error = Error::from_driver::<MySql>(T::MODEL, source);
+            let error = match place.and_then(|place| rows.get(place)) {
+                Some(row) => error.at_row(*row),
+                None => blame_deleted::<T, S>(conn, job, rows, error).await,
+            };
+            Err(error.into())
+        }
+    }
+}
+
+/// "… at row 3", counted from 1, where the server says so.
+fn row_in_message(source: &sqlx::Error) -> Option<usize> {
+    let message = source.as_database_error()?.message();
+    let (_, row) = message.rsplit_once(" at row ")?;
+    row.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// A deleted row is refused by the same error as a foreign one, so the rows are asked.
+async fn blame_deleted<T, S>(
+    conn: &mut MySqlConnection,
+    job: &Job<'_, T>,
+    rows: &[usize],
+    error: Error,
+) -> Error
+where
+    T: UpsertModel<MySql, S>,
+    S: 'static,
+{
+    let sql = T::MODEL.texts.mysql.select_deleted;
+    if sql.is_empty() || error.kind() != ErrorKind::UniqueViolation {
+        return error;
+    }
+    for &row in rows {
+        let Ok(key) = bind_key::<MySql, T, S>(job.rows[row]) else {
+            return error;
+        };
+        match fetch(conn, T::MODEL, sql, key).await {
+            Ok(Some(found)) if found.try_get(0).unwrap_or(false) => {
+                return error.into_deleted().at_row(row);
+            }
+            Ok(_) => {}
+            Err(_) => return error,
+        }
+    }
+    error
+}
+
+/// What the guard counted: the rows that were there and were left alone.
+async fn left_alone(conn: &mut MySqlConnection, model: &'static Model) -> Result<u64, Error> {
+    let sql = "SELECT CAST(@upsert AS UNSIGNED)";
+    let row = fetch(conn, model, sql, MySqlArguments::default()).await?;
+    let count: Option<u64> = match row {
+        Some(row) => row.try_get(0).map_err(driver(model))?,
+        None => None,
+    };
+    Ok(count.unwrap_or(0))
+}
+
+/// Reads the rows by their keys, and puts each in its place.
+async fn read_back<T, S>(
+    conn: &mut MySqlConnection,
+    job: &Job<'_, T>,
+    rows: &[usize],
+    outcome: &mut Outcome<T::Output>,
+) -> Result<(), Stop>
+where
+    T: UpsertModel<MySql, S>,
+    S: 'static,
+{
+    let texts = &T::MODEL.texts.mysql;
+    for rows in rows.chunks(KEYS) {
+        let mut arguments = MySqlArguments::default();
+        for &row in rows {
+            job.rows[row]
+                .bind_key(&mut arguments)
+                .map_err(|source| Error::encode(T::MODEL, None, source).at_row(row))?;
+        }
+        let sql = AssertSqlSafe(repeat(texts.select_all, texts.select_all_key, rows.len()));
+        let query = sqlx::query_with(sql, arguments).persistent(rows.len() == KEYS);
+        let stored = conn.fetch_all(query).await.map_err(driver(T::MODEL))?;
+        let mut places = Places::<MySql, T>::new(job, rows);
+        for row in &stored {
+            // A key that the column spells in another way is asked for by itself.
+            if let Some(place) = places.find::<S>(row)? {
+                set::<T, S>(outcome, place, row)?;
+            }
+        }
+        for row in places.missing() {
+            let stored = select_locking::<T, S>(conn, job.rows[row]).await;
+            let stored = stored.map_err(|error| error.at_row(row))?;
+            set::<T, S>(outcome, row, &stored)?;
+        }
+    }
+    Ok(())
+}
+
+fn set<T, S>(outcome: &mut Outcome<T::Output>, place: usize, row: &MySqlRow) -> Result<(), Error>
+where
+    T: UpsertModel<MySql, S>,
+    S: 'static,
+{
+    let row = decode::<MySql, T, S>(row)?;
+    outcome.set(place, Found { row, action: None });
+    Ok(())
+}
+
+/// The parts of a key as MySQL gets them; integers the other way round, so that their order is that of the index.
+#[derive(Default)]
+pub struct Key {
+    parts: KeyParts,
+    scratch: Vec<u8>,
+}
+
+impl AsMut<KeyParts> for Key {
+    fn as_mut(&mut self) -> &mut KeyParts {
+        &mut self.parts
+    }
+}
+
+impl Sink<MySql> for Key {
+    fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
+    where
+        T: Encode<'q, MySql> + Type<MySql>,
+    {
+        let type_info = value.produces().unwrap_or_else(T::type_info);
+        self.scratch.clear();
+        if value.encode(&mut self.scratch)?.is_null() {
+            self.parts.push_null();
+            return Ok(());
+        }
+        match Encoding::of(&type_info) {
+            Encoding::Integer => self.scratch.reverse(),
+            Encoding::Text => {
+                let length = length_prefix(&self.scratch);
+                self.scratch.drain(..length);
+            }
+            Encoding::Other => {}
+        }
+        self.parts.push(&self.scratch);
+        Ok(())
+    }
+}
+
+/// How a value is laid out on the wire.
+enum Encoding {
+    Integer,
+    /// Its length, then its bytes.
+    Text,
+    Other,
+}
+
+impl Encoding {
+    fn of(type_info: &MySqlTypeInfo) -> Self {
+        let name = type_info.name();
+        if name.contains("INT") {
+            Self::Integer
+        } else if name.contains("CHAR")
+            || name.contains("TEXT")
+            || name.contains("BLOB")
+            || name.contains("BINARY")
+        {
+            Self::Text
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// How many bytes a length takes.
+fn length_prefix(bytes: &[u8]) -> usize {
+    let length = match bytes.first() {
+        None => 0,
+        Some(0xfc) => 3,
+        Some(0xfd) => 4,
+        Some(0xfe) => 9,
+        Some(_) => 1,
+    };
+    length.min(bytes.len())
+}

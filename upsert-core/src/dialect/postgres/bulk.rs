@@ -1,0 +1,578 @@
+//! Many rows on PostgreSQL: an array for each column, or a VALUES list where a column has no array.
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{
+    PgArgumentBuffer, PgArguments, PgBindIterExt, PgConnection, PgRow, PgTypeInfo, Postgres,
+};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Row, SqlSafeStr, SqlStr, Type};
+
+use super::{RETURNING_OLD, read_action};
+use crate::bulk::{
+    Found, Job, KeyOrder, KeyParts, Look, Operation, Outcome, Placeholder, Places, Stop, Wanted,
+    Way, repeat_rows, run_one,
+};
+use crate::dialect::decode;
+use crate::error::{Error, ErrorKind};
+use crate::model::{KeyEquality, Model, UpsertModel};
+use crate::returning::Action;
+use crate::sink::Sink;
+
+/// As many rows in a statement as make it fast; more do not make it faster.
+const ROWS: usize = 10_000;
+
+/// As many parameters as the protocol counts.
+const PARAMETERS: usize = 65_535;
+
+/// As many bytes in a statement as memory should hold twice.
+const BYTES: usize = 32 << 20;
+
+pub(super) fn way(model: &'static Model, operation: Operation, look: &Look) -> Way {
+    if model.many.row_by_row {
+        return Way::RowByRow;
+    }
+    let rows = if in_values(model, look) {
+        ROWS.min(PARAMETERS / model.bound.len().max(1))
+    } else {
+        ROWS
+    };
+    Way::Chunks {
+        rows,
+        distinct: operation != Operation::InsertIfAbsent(Wanted::Count),
+    }
+}
+
+fn in_values(model: &Model, look: &Look) -> bool {
+    let many = &model.many;
+    let without_array = |place: &u8| array_type(model, *place).is_none();
+    many.in_values || look.in_values || many.bound_arrays.iter().any(without_array)
+}
+
+fn array_type(model: &Model, place: u8) -> Option<PgTypeInfo> {
+    let array = model.many.arrays.get(usize::from(place))?;
+    array.type_info.map(|type_info| type_info())
+}
+
+/// Looks up how the key's columns compare, and whether types that sqlx knows by name alone are of a kind that UNNEST leaves
+/// whole. A composite type is not: it becomes several columns.
+const LOOK: &str = "\
+SELECT
+  (SELECT array_agg(CASE
+      WHEN c.relkind NOT IN ('r', 'p') OR EXISTS (
+        SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgtype & 7 = 7
+      ) THEN 'unknown'
+      WHEN t.typtype = 'e' THEN 'bytes'
+      WHEN t.typname IN ('int2', 'int4', 'int8', 'oid', 'uuid', 'bool', 'bytea', 'date') THEN 'bytes'
+      WHEN t.typname IN ('timestamp', 'timestamptz', 'time') AND a.atttypmod IN (-1, 6) THEN 'bytes'
+      WHEN t.typname IN ('text', 'varchar', 'bpchar') AND l.collisdeterministic THEN 'text'
+      WHEN t.typname = 'citext' THEN 'fold'
+      ELSE 'unknown'
+    END ORDER BY k.place)
+   FROM unnest($2) WITH ORDINALITY AS k (name, place)
+   LEFT JOIN pg_class c ON c.oid = to_regclass($1)
+   LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = k.name AND NOT a.attisdropped
+   LEFT JOIN pg_type t ON t.oid = a.atttypid
+   LEFT JOIN pg_collation l ON l.oid = a.attcollation),
+  (SELECT COALESCE(bool_and(COALESCE(e.typtype IN ('b', 'e', 'r', 'm'), FALSE)), TRUE)
+   FROM unnest($3) AS n (name)
+   LEFT JOIN pg_type a ON a.oid = to_regtype(n.name)
+   LEFT JOIN pg_type e ON e.oid = a.typelem)";
+
+pub(super) async fn look(conn: &mut PgConnection, model: &'static Model) -> Result<Look, Error> {
+    let many = &model.many;
+    if many.row_by_row {
+        return Ok(Look::default());
+    }
+    let arrays = many.arrays.iter().filter_map(|array| array.type_info);
+    let by_name: Vec<_> = arrays
+        .map(|type_info| type_info())
+        .filter(|array| array.oid().is_none())
+        .map(|array| sqlx::TypeInfo::name(&array).to_owned())
+        .collect();
+    if let (Some(look), true) = (
+        Look::of_equality(many.key, model.key.len()),
+        by_name.is_empty(),
+    ) {
+        return Ok(look);
+    }
+    let driver = |source| Error::from_driver::<Postgres>(model, source);
+    let encode = |source| Error::encode(model, None, source);
+    let mut arguments = PgArguments::default();
+    Arguments::add(&mut arguments, model.texts.postgres.relation).map_err(encode)?;
+    Arguments::add(&mut arguments, model.key).map_err(encode)?;
+    Arguments::add(&mut arguments, by_name).map_err(encode)?;
+    let rows = conn
+        .fetch_all((LOOK, Some(arguments)))
+        .await
+        .map_err(driver)?;
+    let Some(row) = rows.first() else {
+        return Ok(Look::default());
+    };
+    let orders: Option<Vec<String>> = row.try_get(0).map_err(driver)?;
+    let whole: bool = row.try_get(1).map_err(driver)?;
+    let order = |name: String| match (many.key, &*name) {
+        (KeyEquality::Bytes, _) | (_, "bytes") => KeyOrder::Bytes,
+        (KeyEquality::Unknown, _) => KeyOrder::Unknown,
+        (_, "text") => KeyOrder::Text { fold: false },
+        (_, "fold") => KeyOrder::Text { fold: true },
+        _ => KeyOrder::Unknown,
+    };
+    Ok(Look {
+        orders: orders.unwrap_or_default().into_iter().map(order).collect(),
+        in_values: !whole,
+    })
+}
+
+pub(super) async fn run_chunk<T, S>(
+    conn: &mut PgConnection,
+    job: &Job<'_, T>,
+    rows: &[usize],
+    outcome: &mut Outcome<T::Output>,
+) -> Result<(), Stop>
+where
+    T: UpsertModel<Postgres, S>,
+    S: 'static,
+{
+    let texts = &T::MODEL.texts.postgres;
+    if !job.operation.returns_rows() {
+        let text = match job.operation {
+            Operation::InsertIfAbsent(_) => texts.insert_all_if_absent,
+            _ => texts.upsert_all,
+        };
+        let mut rest = rows;
+        while let Some(statement) = next_statement::<T, S>(job, &mut rest, text)? {
+            outcome.written += execute(conn, T::MODEL, statement).await?;
+        }
+        return Ok(());
+    }
+    // Rows with a NULL in their key may look like each other, and yet be different rows.
+    let (lonely, rows): (Vec<usize>, Vec<usize>) =
+        rows.iter().partition(|row| job.keys.is_lonely(**row));
+    for row in lonely {
+        one::<T, S>(conn, job, row, outcome).await?;
+    }
+    let missing = match job.operation {
+        Operation::GetOrInsert => {
+            let missing = select::<T, S>(conn, job, &rows, outcome).await?;
+            let text = texts.insert_all_if_absent_returning;
+            let inserted = Some(Action::Inserted);
+            write::<T, S>(conn, job, &missing, text, |_| Ok(inserted), outcome).await?
+        }
+        Operation::InsertIfAbsent(_) => {
+            let text = texts.insert_all_if_absent_returning;
+            write::<T, S>(conn, job, &rows, text, |_| Ok(None), outcome).await?;
+            return Ok(());
+        }
+        Operation::Upsert(wanted) => {
+            let missing = if wanted == Wanted::Actions {
+                let text = match conn.server_version_num() {
+                    Some(version) if version >= RETURNING_OLD => texts.upsert_all_with_action_18,
+                    _ => texts.upsert_all_with_action,
+                };
+                let action =
+                    |row: &PgRow| read_action(T::MODEL, row, T::MODEL.many.returning).map(Some);
+                write::<T, S>(conn, job, &rows, text, action, outcome).await?
+            } else {
+                let text = texts.upsert_all_returning;
+                write::<T, S>(conn, job, &rows, text, |_| Ok(None), outcome).await?
+            };
+            select::<T, S>(conn, job, &missing, outcome).await?
+        }
+    };
+    // A trigger suppressed these, or they came and went in the meantime; nothing was written of them.
+    for row in missing {
+        one::<T, S>(conn, job, row, outcome).await?;
+    }
+    Ok(())
+}
+
+async fn one<T, S>(
+    conn: &mut PgConnection,
+    job: &Job<'_, T>,
+    row: usize,
+    outcome: &mut Outcome<T::Output>,
+) -> Result<(), Error>
+where
+    T: UpsertModel<Postgres, S>,
+    S: 'static,
+{
+    let done = run_one::<Postgres, T, S>(conn, job.operation, job.rows[row]).await;
+    let (written, found) = done.map_err(|error| error.at_row(row))?;
+    outcome.written += written;
+    if let Some(found) = found {
+        outcome.set(row, found);
+    }
+    Ok(())
+}
+
+/// Writes rows, and puts in place those that come back. Gives the others.
+async fn write<T, S>(
+    conn: &mut PgConnection,
+    job: &Job<'_, T>,
+    rows: &[usize],
+    text: &'static str,
+    action: impl Fn(&PgRow) -> Result<Option<Action>, Error> + Send,
+    outcome: &mut Outcome<T::Output>,
+) -> Result<Vec<usize>, Stop>
+where
+    T: UpsertModel<Postgres, S>,
+    S: 'static,
+{
+    let mut places = Places::<Postgres, T>::new(job, rows);
+    let mut rest = rows;
+    while let Some(statement) = next_statement::<T, S>(job, &mut rest, text)? {
+        let returned = fetch(conn, T::MODEL, statement).await?;
+        outcome.written += returned.len() as u64;
+        for row in &returned {
+            let Some(place) = places.find::<S>(row)? else {
+                return Err(Stop::Ambiguous(no_such_key(T::MODEL)));
+            };
+            let action = action(row)?;
+            let row = decode::<Postgres, T, S>(row)?;
+            outcome.set(place, Found { row, action });
+        }
+    }
+    Ok(places.missing())
+}
+
+/// Reads rows that are to stay as they are, and puts them in place. Gives those that are not there.
+async fn select<T, S>(
+    conn: &mut PgConnection,
+    job: &Job<'_, T>,
+    rows: &[usize],
+    outcome: &mut Outcome<T::Output>,
+) -> Result<Vec<usize>, Stop>
+where
+    T: UpsertModel<Postgres, S>,
+    S: 'static,
+{
+    let many = &T::MODEL.many;
+    let keys = many.key_arrays.iter();
+    let arrays: Option<Vec<_>> = keys.map(|place| array_type(T::MODEL, *place)).collect();
+    let Some(arrays) = arrays.filter(|_| !rows.is_empty() && !many.nulls_equal) else {
+        return Ok(rows.to_vec());
+    };
+    let mut columns = Columns::new(arrays);
+    for &row in rows {
+        job.rows[row]
+            .bind_key(&mut columns)
+            .map_err(|source| Error::encode(T::MODEL, None, source).at_row(row))?;
+    }
+    let arguments = columns.into_arguments(T::MODEL)?;
+    let statement = Statement {
+        sql: T::MODEL.texts.postgres.select_all.into_sql_str(),
+        arguments,
+        persistent: true,
+    };
+    let mut places = Places::<Postgres, T>::new(job, rows);
+    for row in &fetch(conn, T::MODEL, statement).await? {
+        // The database may find a row by a key that is not the same bytes; that one is asked for by itself.
+        if let Some(place) = places.find::<S>(row)? {
+            let found = Found {
+                row: decode::<Postgres, T, S>(row)?,
+                action: Some(Action::Unchanged),
+            };
+            outcome.set(place, found);
+        }
+    }
+    Ok(places.missing())
+}
+
+/// A statement with what it takes.
+struct Statement {
+    sql: SqlStr,
+    arguments: PgArguments,
+    /// Whether it is worth keeping: a text that will come again.
+    persistent: bool,
+}
+
+/// The next statement that writes some of these rows: all of them, unless they are more bytes than memory should hold. What it
+/// takes is taken from `rows`.
+fn next_statement<T, S>(
+    job: &Job<'_, T>,
+    rows: &mut &[usize],
+    text: &'static str,
+) -> Result<Option<Statement>, Error>
+where
+    T: UpsertModel<Postgres, S>,
+    S: 'static,
+{
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    if in_values(T::MODEL, job.look) {
+        return next_values::<T, S>(job, rows, text).map(Some);
+    }
+    let many = &T::MODEL.many;
+    let arrays = many.bound_arrays.iter();
+    let arrays = arrays.filter_map(|place| array_type(T::MODEL, *place));
+    let mut columns = Columns::new(arrays.collect());
+    let mut taken = 0;
+    for &row in *rows {
+        job.rows[row].bind(&mut columns).map_err(|source| {
+            let column = T::MODEL.bound.get(columns.next).copied();
+            Error::encode(T::MODEL, column, source).at_row(row)
+        })?;
+        taken += 1;
+        if columns.bytes >= BYTES {
+            break;
+        }
+    }
+    *rows = &rows[taken..];
+    Ok(Some(Statement {
+        sql: text.into_sql_str(),
+        arguments: columns.into_arguments(T::MODEL)?,
+        persistent: true,
+    }))
+}
+
+/// The same with a VALUES list.
+fn next_values<T, S>(
+    job: &Job<'_, T>,
+    rows: &mut &[usize],
+    text: &'static str,
+) -> Result<Statement, Error>
+where
+    T: UpsertModel<Postgres, S>,
+    S: 'static,
+{
+    let model = T::MODEL;
+    let mut arguments = PgArguments::default();
+    let mut size = Key::default();
+    let mut taken = 0;
+    for &row in *rows {
+        let encode = |source| Error::encode(model, None, source).at_row(row);
+        job.rows[row].bind(&mut size).map_err(encode)?;
+        job.rows[row].bind(&mut arguments).map_err(encode)?;
+        taken += 1;
+        if size.parts.len() >= BYTES {
+            break;
+        }
+    }
+    *rows = &rows[taken..];
+    let source = &model.texts.postgres.source;
+    let binds = model.bound.len();
+    let sql = repeat_rows(text, source, taken, binds, Placeholder::Numbered);
+    Ok(Statement {
+        sql: AssertSqlSafe(sql).into_sql_str(),
+        arguments,
+        persistent: job.is_full(taken),
+    })
+}
+
+async fn execute(
+    conn: &mut PgConnection,
+    model: &'static Model,
+    statement: Statement,
+) -> Result<u64, Stop> {
+    let Statement {
+        sql,
+        arguments,
+        persistent,
+    } = statement;
+    let query = sqlx::query_with(sql, arguments).persistent(persistent);
+    match conn.execute(query).await {
+        Ok(done) => Ok(done.rows_affected()),
+        Err(source) => Err(stop(model, source)),
+    }
+}
+
+async fn fetch(
+    conn: &mut PgConnection,
+    model: &'static Model,
+    statement: Statement,
+) -> Result<Vec<PgRow>, Stop> {
+    let Statement {
+        sql,
+        arguments,
+        persistent,
+    } = statement;
+    let query = sqlx::query_with(sql, arguments).persistent(persistent);
+    conn.fetch_all(query)
+        .await
+        .map_err(|source| stop(model, source))
+}
+
+fn stop(model: &'static Model, source: sqlx::Error) -> Stop {
+    /// "ON CONFLICT DO UPDATE command cannot affect row a second time"
+    const CARDINALITY_VIOLATION: &str = "21000";
+    let code = source.as_database_error().and_then(|error| error.code());
+    if code.as_deref() == Some(CARDINALITY_VIOLATION) {
+        return Stop::Ambiguous(no_such_key(model));
+    }
+    Error::from_driver::<Postgres>(model, source).into()
+}
+
+/// What cannot be put right inside a transaction of the caller's.
+fn no_such_key(model: &'static Model) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        model,
+        "the database takes keys of the batch for others than were given (a rule rewrites them?), so that its rows cannot be \
+         told apart; upsert them one by one, or pass the pool instead of a transaction",
+    )
+}
+
+/// The rows of a statement as an array for each column.
+struct Columns {
+    columns: Vec<Column>,
+    /// The column of the next value.
+    next: usize,
+    bytes: usize,
+}
+
+struct Column {
+    array: PgTypeInfo,
+    /// The type that the first value says it has.
+    element: Option<PgTypeInfo>,
+    /// Each value with its length before it, as arrays have them.
+    values: PgArgumentBuffer,
+    count: i32,
+}
+
+impl Columns {
+    fn new(arrays: Vec<PgTypeInfo>) -> Self {
+        let column = |array| Column {
+            array,
+            element: None,
+            values: PgArgumentBuffer::default(),
+            count: 0,
+        };
+        Self {
+            columns: arrays.into_iter().map(column).collect(),
+            next: 0,
+            bytes: 0,
+        }
+    }
+
+    fn into_arguments(self, model: &'static Model) -> Result<PgArguments, Error> {
+        let mut arguments = PgArguments::default();
+        for column in self.columns {
+            Arguments::add(&mut arguments, column)
+                .map_err(|source| Error::encode(model, None, source))?;
+        }
+        Ok(arguments)
+    }
+}
+
+impl Sink<Postgres> for Columns {
+    fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
+    where
+        T: Encode<'q, Postgres> + Type<Postgres>,
+    {
+        let Some(column) = self.columns.get_mut(self.next) else {
+            return Err("a value without a column".into());
+        };
+        if column.element.is_none() {
+            column.element = Some(value.produces().unwrap_or_else(T::type_info));
+        }
+        let start = column.values.len();
+        column.values.extend_from_slice(&NULL.to_be_bytes());
+        if let IsNull::No = value.encode(&mut column.values)? {
+            let length = i32::try_from(column.values.len() - start - 4)?;
+            column.values[start..start + 4].copy_from_slice(&length.to_be_bytes());
+        }
+        column.count += 1;
+        self.bytes += column.values.len() - start;
+        self.next = (self.next + 1) % self.columns.len();
+        Ok(())
+    }
+}
+
+/// The length of a NULL.
+const NULL: i32 = -1;
+
+impl Type<Postgres> for Column {
+    /// Never asked: each column says what it produces.
+    fn type_info() -> PgTypeInfo {
+        <Vec<i32> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Column {
+    fn produces(&self) -> Option<PgTypeInfo> {
+        Some(self.array.clone())
+    }
+
+    /// sqlx writes the head of the array, which has the element's type in it, and may have to be looked up by name; then the
+    /// values follow as they are.
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        /// Behind the number of dimensions, the flags and the element's type.
+        const COUNT: usize = 12;
+        let start = buffer.len();
+        let first = self.first();
+        let rest = first.bytes.map_or(0, <[u8]>::len) + 4;
+        let _ = std::iter::once(first).bind_iter().encode(buffer)?;
+        buffer[start + COUNT..start + COUNT + 4].copy_from_slice(&self.count.to_be_bytes());
+        buffer.extend_from_slice(&self.values[rest..]);
+        Ok(IsNull::No)
+    }
+}
+
+impl Column {
+    fn first(&self) -> Element<'_> {
+        let mut length = [0; 4];
+        length.copy_from_slice(&self.values[..4]);
+        let length = usize::try_from(i32::from_be_bytes(length)).ok();
+        Element {
+            bytes: length.map(|length| &self.values[4..4 + length]),
+            type_info: self.element.as_ref(),
+        }
+    }
+}
+
+/// A value that is encoded already.
+struct Element<'a> {
+    bytes: Option<&'a [u8]>,
+    type_info: Option<&'a PgTypeInfo>,
+}
+
+impl Type<Postgres> for Element<'_> {
+    /// Never asked, as above.
+    fn type_info() -> PgTypeInfo {
+        <i32 as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Element<'_> {
+    fn produces(&self) -> Option<PgTypeInfo> {
+        self.type_info.cloned()
+    }
+
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        match self.bytes {
+            Some(bytes) => {
+                buffer.extend_from_slice(bytes);
+                Ok(IsNull::No)
+            }
+            None => Ok(IsNull::Yes),
+        }
+    }
+}
+
+/// The parts of a key as PostgreSQL gets them: in network order, which is that of the values.
+#[derive(Default)]
+pub struct Key {
+    parts: KeyParts,
+    scratch: PgArgumentBuffer,
+}
+
+impl AsMut<KeyParts> for Key {
+    fn as_mut(&mut self) -> &mut KeyParts {
+        &mut self.parts
+    }
+}
+
+impl Sink<Postgres> for Key {
+    fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
+    where
+        T: Encode<'q, Postgres> + Type<Postgres>,
+    {
+        self.scratch.clear();
+        match value.encode(&mut self.scratch)? {
+            IsNull::No => self.parts.push(&self.scratch),
+            IsNull::Yes => self.parts.push_null(),
+        }
+        Ok(())
+    }
+}
