@@ -183,6 +183,11 @@ impl Error {
         error
     }
 
+    #[cfg(any(feature = "_sqlite", feature = "mysql"))]
+    pub(crate) fn model(&self) -> &'static Model {
+        self.0.model
+    }
+
     /// The row of the batch that it is about; what has been said before stays.
     pub(crate) fn at_row(mut self, row: usize) -> Self {
         self.0.row.get_or_insert(row);

@@ -5,7 +5,7 @@ use sqlx::{Connection, Database, Pool, Transaction};
 use std::future::{Future, ready};
 use std::ops::{Deref, DerefMut};
 
-use crate::bulk::{self, Batch, Options, Outcome, Rows};
+use crate::bulk::{self, Batch, Incoming, Options, RowsOf};
 use crate::dialect::{Dialect, DialectConnection};
 use crate::error::Error;
 use crate::model::{Main, Model, UpsertModel, UpsertSpec};
@@ -210,7 +210,7 @@ pub trait ExecutorFor<T: UpsertSpec<S>, S: 'static = Main>: UpsertExecutor {
         Self: 'e;
 
     #[doc(hidden)]
-    fn run_stream<'e>(self, rows: Rows<'e, T>, options: Options<'e>) -> UpsertFuture<'e, u64>
+    fn run_stream<'e>(self, rows: Incoming<'e, T>, options: Options<'e>) -> UpsertFuture<'e, u64>
     where
         Self: 'e,
         T: Send + 'e;
@@ -236,20 +236,28 @@ macro_rules! run {
 
 /// Writes one method of [`ExecutorFor`] for a batch, of whose outcome a part is asked for.
 macro_rules! run_batch {
-    ($method:ident => $part:ident -> $output:ty) => {
+    ($method:ident -> $output:ty, $part:expr) => {
         fn $method<'e>(self, batch: Batch<'e, T>) -> UpsertFuture<'e, $output>
         where
             Self: 'e,
         {
             Box::pin(async move {
+                let Batch {
+                    rows,
+                    operation,
+                    options,
+                } = batch;
+                let part: fn(u64, RowsOf<'e, T, S>) -> $output = $part;
+                let mut rows = RowsOf::new(rows, operation);
                 // Nothing is asked of a pool for nothing.
-                if batch.rows.is_empty() {
-                    return Ok(Outcome::<T::Output>::nothing().$part());
+                if bulk::Rows::<E::Database>::len(&rows) == 0 {
+                    return Ok(part(0, rows));
                 }
                 let mut held = Held::acquire(self, T::MODEL).await?;
-                let outcome = bulk::run::<E::Database, T, S>(&mut held.lease, batch).await;
+                let run = <E::Database as Dialect>::run_batch;
+                let written = run(&mut held.lease, &mut rows, operation, options).await;
                 held.finished = true;
-                Ok(outcome?.$part())
+                Ok(part(written?, rows))
             })
         }
     };
@@ -269,12 +277,12 @@ where
     run!(run_insert_if_absent_returning => insert_if_absent_returning -> Option<T::Output>);
     run!(run_get_or_insert => get_or_insert -> Upserted<T::Output>);
 
-    run_batch!(run_many => written -> u64);
-    run_batch!(run_many_returning => into_rows -> Vec<T::Output>);
-    run_batch!(run_many_returning_some => into_some_rows -> Vec<Option<T::Output>>);
-    run_batch!(run_many_with_actions => into_upserted -> Vec<Upserted<T::Output>>);
+    run_batch!(run_many -> u64, |written, _| written);
+    run_batch!(run_many_returning -> Vec<T::Output>, |_, rows| rows.into_rows());
+    run_batch!(run_many_returning_some -> Vec<Option<T::Output>>, |_, rows| rows.into_some_rows());
+    run_batch!(run_many_with_actions -> Vec<Upserted<T::Output>>, |_, rows| rows.into_upserted());
 
-    fn run_stream<'e>(self, rows: Rows<'e, T>, options: Options<'e>) -> UpsertFuture<'e, u64>
+    fn run_stream<'e>(self, rows: Incoming<'e, T>, options: Options<'e>) -> UpsertFuture<'e, u64>
     where
         Self: 'e,
         T: Send + 'e,

@@ -160,6 +160,7 @@ fn method(
                 __executor: __E,
             ) -> __upsert::UpsertStream<'__e, Self, __E>
             where
+                Self: ::core::marker::Send + '__e,
                 __I: __upsert::RowStream<Self, __Named> + '__e,
                 __E: __upsert::ExecutorFor<Self, __Named> + '__e,
             {

@@ -1,7 +1,8 @@
-//! The laws of the library that are about one row, each under its name.
+//! The laws of the library, each under its name.
 
 mod action_never_lies;
 mod atomic;
+mod many_is_one_repeated;
 mod no_text_from_data;
 mod nothing_is_swallowed;
 mod only_the_named_target_absorbs;
@@ -13,6 +14,7 @@ use crate::harness::Registry;
 pub(crate) fn register(registry: &mut Registry) {
     action_never_lies::register(registry);
     atomic::register(registry);
+    many_is_one_repeated::register(registry);
     no_text_from_data::register(registry);
     nothing_is_swallowed::register(registry);
     only_the_named_target_absorbs::register(registry);

@@ -4,10 +4,11 @@
 //! wider than theirs, they are brought into a form in which it is not, if one is known.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
+use super::{BatchSink, Rows};
 use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::model::UpsertModel;
 
 /// How a column of the key compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,8 @@ impl KeyParts {
 /// The keys of all rows of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
+    /// The first row that they are of.
+    first: usize,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     /// Whether a NULL keeps the key from being equal to any.
@@ -106,31 +109,33 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Encodes the keys. None if one of them has no form in which equal keys are equal bytes.
-    pub(super) fn encode<DB, T, S>(rows: &[&T], orders: &[KeyOrder]) -> Result<Option<Self>, Error>
-    where
-        DB: Dialect,
-        T: UpsertModel<DB, S>,
-        S: 'static,
-    {
+    pub(super) fn encode<DB: Dialect>(
+        rows: &dyn Rows<DB>,
+        range: Range<usize>,
+        orders: &[KeyOrder],
+    ) -> Result<Option<Self>, Error> {
+        let model = rows.model();
         let mut keys = Self {
-            bytes: Vec::with_capacity(rows.len() * 16),
-            ends: Vec::with_capacity(rows.len()),
-            lonely: Vec::with_capacity(rows.len()),
+            first: range.start,
+            bytes: Vec::with_capacity(range.len() * 16),
+            ends: Vec::with_capacity(range.len()),
+            lonely: Vec::with_capacity(range.len()),
         };
         let mut sink = DB::Key::default();
-        for (index, row) in rows.iter().enumerate() {
+        for row in range {
             sink.as_mut().clear();
-            row.bind_key(&mut sink).map_err(|source| {
-                let column = T::MODEL.key.get(sink.as_mut().ends.len());
-                Error::encode(T::MODEL, column.copied(), source).at_row(index)
-            })?;
+            let bound = rows.bind_key(row, &mut BatchSink::Key(&mut sink));
             let parts = sink.as_mut();
+            bound.map_err(|source| {
+                let column = model.key.get(parts.ends.len());
+                Error::encode(model, column.copied(), source).at_row(row)
+            })?;
             if !parts.write(orders, &mut keys.bytes) {
                 return Ok(None);
             }
             keys.ends.push(keys.bytes.len());
             let has_null = parts.ends.iter().any(Option::is_none);
-            keys.lonely.push(has_null && !T::MODEL.many.nulls_equal);
+            keys.lonely.push(has_null && !model.many.nulls_equal);
         }
         Ok(Some(keys))
     }
@@ -141,16 +146,18 @@ impl Keys {
     }
 
     pub(crate) fn get(&self, row: usize) -> &[u8] {
-        let start = match row.checked_sub(1) {
+        let place = row - self.first;
+        let start = match place.checked_sub(1) {
             Some(before) => self.ends[before],
             None => 0,
         };
-        &self.bytes[start..self.ends[row]]
+        &self.bytes[start..self.ends[place]]
     }
 
     /// Whether a NULL in the key keeps it from being equal to any other.
     pub(crate) fn is_lonely(&self, row: usize) -> bool {
-        self.lonely.get(row).copied().unwrap_or(false)
+        let lonely = self.lonely.get(row.wrapping_sub(self.first));
+        lonely.copied().unwrap_or(false)
     }
 
     /// Whether two rows have the same key.
@@ -168,7 +175,8 @@ impl Keys {
             prefix[..length].copy_from_slice(&key[..length]);
             u64::from_be_bytes(prefix)
         };
-        let mut rows: Vec<_> = (0..self.ends.len()).map(|row| (prefix(row), row)).collect();
+        let rows = self.first..self.first + self.ends.len();
+        let mut rows: Vec<_> = rows.map(|row| (prefix(row), row)).collect();
         rows.sort_unstable_by(|(one_prefix, one), (two_prefix, two)| {
             let by_key = || match self.get(*one).cmp(self.get(*two)) {
                 Ordering::Equal => one.cmp(two),
@@ -180,21 +188,18 @@ impl Keys {
     }
 }
 
-/// Reads the key of a row that came back, in the form that [`Keys`] has.
-pub(super) fn returned_key<DB, T, S>(
-    row: &DB::Row,
+/// Reads the key of a row that came back, in the form that [`Keys`] has; says whether it has one.
+pub(super) fn returned_key<DB: Dialect>(
+    rows: &dyn Rows<DB>,
+    returned: &DB::Row,
     orders: &[KeyOrder],
     sink: &mut DB::Key,
     key: &mut Vec<u8>,
-) -> Result<bool, Error>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
+) -> Result<bool, Error> {
     sink.as_mut().clear();
     key.clear();
-    T::returned_key(row, sink).map_err(|source| Error::from_driver::<DB>(T::MODEL, source))?;
+    rows.returned_key(returned, &mut BatchSink::Key(sink))
+        .map_err(|source| Error::from_driver::<DB>(rows.model(), source))?;
     Ok(sink.as_mut().write(orders, key))
 }
 

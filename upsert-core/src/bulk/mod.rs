@@ -5,10 +5,10 @@
 
 mod builder;
 mod keys;
-mod one;
 mod options;
 mod place;
 mod plan;
+mod rows;
 mod run;
 mod stream;
 mod text;
@@ -20,11 +20,12 @@ pub use stream::{IntoRow, RowStream, UpsertStream};
 pub use keys::{KeyOrder, KeyParts};
 pub use options::Options;
 pub use plan::{Job, Look, Way};
-pub use stream::Rows;
+pub use rows::{BatchSink, NoColumns, Rows};
+pub use stream::Incoming;
 
-pub(crate) use one::run_one;
 pub(crate) use options::Settings;
 pub(crate) use place::Places;
+pub(crate) use rows::RowsOf;
 pub(crate) use run::run;
 pub(crate) use stream::run_stream;
 #[cfg(feature = "mysql")]
@@ -32,9 +33,8 @@ pub(crate) use text::repeat;
 pub(crate) use text::{Placeholder, repeat_rows};
 
 use crate::error::Error;
-use crate::returning::{Action, Upserted};
 
-/// The rows of a call, what is to be done with them, and how.
+/// The rows of a call, and how it is to go about them.
 pub struct Batch<'e, T> {
     pub(crate) rows: Vec<&'e T>,
     pub(crate) operation: Operation,
@@ -78,67 +78,6 @@ impl Operation {
             Self::Upsert(_) => "upsert",
             Self::InsertIfAbsent(_) => "insert_if_absent",
             Self::GetOrInsert => "get_or_insert",
-        }
-    }
-}
-
-/// What a batch did.
-pub struct Outcome<O> {
-    /// How many rows were inserted or updated.
-    pub(crate) written: u64,
-    /// For each row given, what came back, where rows are wanted.
-    pub(crate) rows: Vec<Option<Found<O>>>,
-}
-
-/// A row that came back; the action, where it was asked for.
-pub struct Found<O> {
-    pub(crate) row: O,
-    pub(crate) action: Option<Action>,
-}
-
-impl<O> Outcome<O> {
-    /// What an empty batch does.
-    pub(crate) fn nothing() -> Self {
-        Self {
-            written: 0,
-            rows: Vec::new(),
-        }
-    }
-
-    /// Nothing yet, with a place for each row that is to come back.
-    fn empty(operation: Operation, rows: usize) -> Self {
-        let places = if operation.returns_rows() { rows } else { 0 };
-        Self {
-            written: 0,
-            rows: std::iter::repeat_with(|| None).take(places).collect(),
-        }
-    }
-
-    pub(crate) fn written(self) -> u64 {
-        self.written
-    }
-
-    /// The rows, where there is one for each row given.
-    pub(crate) fn into_rows(self) -> Vec<O> {
-        let rows = self.rows.into_iter().flatten();
-        rows.map(|found| found.row).collect()
-    }
-
-    pub(crate) fn into_some_rows(self) -> Vec<Option<O>> {
-        let rows = self.rows.into_iter();
-        rows.map(|found| found.map(|found| found.row)).collect()
-    }
-
-    /// The rows with their actions, where there is one for each row given, and actions were asked for.
-    pub(crate) fn into_upserted(self) -> Vec<Upserted<O>> {
-        let rows = self.rows.into_iter().flatten();
-        rows.filter_map(|found| Some(Upserted::new(found.row, found.action?)))
-            .collect()
-    }
-
-    pub(crate) fn set(&mut self, row: usize, found: Found<O>) {
-        if let Some(place) = self.rows.get_mut(row) {
-            *place = Some(found);
         }
     }
 }

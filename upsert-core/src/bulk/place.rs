@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::Job;
 use super::keys::returned_key;
+use super::{Job, Rows};
 use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::model::UpsertModel;
 
 /// The rows of a statement, each with a key that no other of them has, to be found again by it.
-pub(crate) struct Places<'j, DB: Dialect, T> {
-    job: &'j Job<'j, T>,
+pub(crate) struct Places<'j, DB: Dialect> {
+    job: &'j Job<'j>,
     rows: &'j [usize],
     /// Where the next one is expected: databases give rows back in the order in which they took them, though none promises it.
     next: usize,
@@ -20,8 +19,8 @@ pub(crate) struct Places<'j, DB: Dialect, T> {
     key: Vec<u8>,
 }
 
-impl<'j, DB: Dialect, T> Places<'j, DB, T> {
-    pub(crate) fn new(job: &'j Job<'j, T>, rows: &'j [usize]) -> Self {
+impl<'j, DB: Dialect> Places<'j, DB> {
+    pub(crate) fn new(job: &'j Job<'j>, rows: &'j [usize]) -> Self {
         Self {
             job,
             rows,
@@ -34,17 +33,17 @@ impl<'j, DB: Dialect, T> Places<'j, DB, T> {
     }
 
     /// The row given that this one belongs to, if it can be told.
-    pub(crate) fn find<S>(&mut self, returned: &DB::Row) -> Result<Option<usize>, Error>
-    where
-        T: UpsertModel<DB, S>,
-        S: 'static,
-    {
+    pub(crate) fn find(
+        &mut self,
+        rows: &dyn Rows<DB>,
+        returned: &DB::Row,
+    ) -> Result<Option<usize>, Error> {
         let orders: &[_] = if self.job.careful {
             &[]
         } else {
             &self.job.look.orders
         };
-        if !returned_key::<DB, T, S>(returned, orders, &mut self.sink, &mut self.key)? {
+        if !returned_key::<DB>(rows, returned, orders, &mut self.sink, &mut self.key)? {
             return Ok(None);
         }
         let expected = self.rows.get(self.next);

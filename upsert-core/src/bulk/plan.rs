@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::keys::{KeyOrder, Keys};
-use super::{Operation, Settings};
+use super::{Operation, Rows, Settings};
 use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::model::{KeyEquality, UpsertModel};
+use crate::model::{KeyEquality, Model};
 
 /// What the database was asked about the table before the batch.
 #[derive(Debug, Clone, Default)]
@@ -33,8 +33,8 @@ pub enum Way {
 }
 
 /// A batch, laid out.
-pub struct Job<'j, T> {
-    pub(crate) rows: &'j [&'j T],
+pub struct Job<'j> {
+    pub(crate) model: &'static Model,
     pub(crate) operation: Operation,
     pub(crate) look: &'j Look,
     pub(crate) way: Way,
@@ -56,31 +56,28 @@ pub(super) struct Plan {
 /// How many rows go together where they go one by one: for progress, and for commits on the way.
 const ROWS_ONE_BY_ONE: usize = 1_000;
 
-impl<'j, T> Job<'j, T> {
-    pub(super) fn new<DB, S>(
-        rows: &'j [&'j T],
+impl<'j> Job<'j> {
+    pub(super) fn new<DB: Dialect>(
+        rows: &dyn Rows<DB>,
+        range: Range<usize>,
         operation: Operation,
         settings: &Settings,
         look: &'j Look,
         careful: bool,
-    ) -> Result<Self, Error>
-    where
-        DB: Dialect,
-        T: UpsertModel<DB, S>,
-        S: 'static,
-    {
+    ) -> Result<Self, Error> {
+        let model = rows.model();
         let mut careful = careful || look.orders.contains(&KeyOrder::Unknown);
         let mut keys = Keys::default();
         if DB::SORTS {
-            keys = match Keys::encode::<DB, T, S>(rows, &look.orders)? {
+            keys = match Keys::encode::<DB>(rows, range.clone(), &look.orders)? {
                 Some(keys) if !careful => keys,
                 _ => {
                     careful = true;
-                    Keys::encode::<DB, T, S>(rows, &[])?.unwrap_or_default()
+                    Keys::encode::<DB>(rows, range.clone(), &[])?.unwrap_or_default()
                 }
             };
         }
-        let way = DB::way(T::MODEL, operation, look, careful);
+        let way = DB::way(model, operation, look, careful);
         let (limit, distinct) = match way {
             Way::RowByRow => (ROWS_ONE_BY_ONE, false),
             Way::Chunks { rows, distinct } => (rows, distinct),
@@ -98,12 +95,12 @@ impl<'j, T> Job<'j, T> {
         };
         let in_order = settings.keep_order || careful || keys.is_empty();
         let plan = match (in_order, distinct) {
-            (true, true) => Plan::in_order_and_distinct(rows.len(), limit, &keys),
-            (true, false) => Plan::in_order(rows.len(), limit),
+            (true, true) => Plan::in_order_and_distinct(range, limit, &keys),
+            (true, false) => Plan::in_order(range, limit),
             (false, distinct) => Plan::sorted(limit, &keys, distinct),
         };
         Ok(Self {
-            rows,
+            model,
             operation,
             look,
             way,
@@ -114,7 +111,7 @@ impl<'j, T> Job<'j, T> {
     }
 }
 
-impl<T> Job<'_, T> {
+impl Job<'_> {
     /// Whether a statement of so many rows is one that will come again.
     pub(crate) fn is_full(&self, rows: usize) -> bool {
         matches!(self.way, Way::Chunks { rows: full, .. } if full == rows)
@@ -137,31 +134,31 @@ impl Look {
 }
 
 impl Plan {
-    fn in_order(rows: usize, limit: usize) -> Self {
+    fn in_order(rows: Range<usize>, limit: usize) -> Self {
         Self {
-            order: (0..rows).collect(),
-            chunks: cut(0..rows, limit),
+            chunks: cut(0..rows.len(), limit),
+            order: rows.collect(),
             rounds: 1,
         }
     }
 
     /// In the caller's order, and a new chunk before each key that the chunk has already.
-    fn in_order_and_distinct(rows: usize, limit: usize, keys: &Keys) -> Self {
+    fn in_order_and_distinct(rows: Range<usize>, limit: usize, keys: &Keys) -> Self {
         let mut chunks = Vec::new();
         let mut seen = HashSet::new();
         let mut start = 0;
-        for row in 0..rows {
+        for (place, row) in rows.clone().enumerate() {
             let is_new = keys.is_lonely(row) || seen.insert(keys.get(row));
-            if !is_new || row - start == limit {
-                chunks.push(start..row);
-                start = row;
+            if !is_new || place - start == limit {
+                chunks.push(start..place);
+                start = place;
                 seen.clear();
                 seen.insert(keys.get(row));
             }
         }
-        chunks.push(start..rows);
+        chunks.push(start..rows.len());
         Self {
-            order: (0..rows).collect(),
+            order: rows.collect(),
             chunks,
             rounds: 1,
         }

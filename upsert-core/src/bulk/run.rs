@@ -1,129 +1,111 @@
 //! Carries a batch out: the transaction, the chunks, and another try where the database asks for one.
 
 use futures_timer::Delay;
-use sqlx::Connection;
+use sqlx::{Connection, SqlSafeStr};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::time::Duration;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::keys::Keys;
 use super::options::OnProgress;
-use super::{
-    Batch, Duplicates, Job, Look, Operation, Options, Outcome, Progress, Settings, Stop, Way,
-    run_one,
-};
+use super::{Duplicates, Job, Look, Operation, Options, Progress, Rows, Settings, Stop, Way};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
-use crate::model::UpsertModel;
+use crate::model::Model;
 
 /// How many rows are committed at a time, where they are and nobody says how many.
 pub(super) const ROWS_A_COMMIT: usize = 10_000;
 
-/// Runs a whole batch.
-pub(crate) async fn run<DB, T, S>(
+/// Runs a whole batch, and gives how many rows were inserted or updated.
+pub(crate) async fn run<DB: Dialect>(
     conn: &mut DB::Connection,
-    batch: Batch<'_, T>,
-) -> Result<Outcome<T::Output>, Error>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
+    rows: &mut dyn Rows<DB>,
+    operation: Operation,
+    options: Options<'_>,
+) -> Result<u64, Error> {
     let span = tracing::info_span!(
         "upsert",
-        table = T::MODEL.table,
+        table = rows.model().table,
         database = <DB as Dialect>::NAME,
-        operation = batch.operation.name(),
-        rows = batch.rows.len(),
+        operation = operation.name(),
+        rows = rows.len(),
         chunks = Empty,
         rounds = Empty,
         attempts = Empty,
     );
-    run_in_span::<DB, T, S>(conn, batch).instrument(span).await
+    run_in_span::<DB>(conn, rows, operation, options)
+        .instrument(span)
+        .await
 }
 
-async fn run_in_span<DB, T, S>(
+async fn run_in_span<DB: Dialect>(
     conn: &mut DB::Connection,
-    batch: Batch<'_, T>,
-) -> Result<Outcome<T::Output>, Error>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
-    let Batch {
-        rows,
-        operation,
-        options,
-    } = batch;
+    rows: &mut dyn Rows<DB>,
+    operation: Operation,
+    options: Options<'_>,
+) -> Result<u64, Error> {
     let Options {
         settings,
         on_progress,
     } = options;
+    let (model, count) = (rows.model(), rows.len());
     if settings.duplicates == Duplicates::Reject {
-        reject_duplicates::<DB, T, S>(&rows)?;
+        reject_duplicates::<DB>(rows)?;
     }
     let ours = !conn.is_in_transaction();
     if settings.commit_each_chunk && !ours {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            T::MODEL,
+            model,
             "`commit_each_chunk` cannot commit a transaction of yours; pass the pool or a connection outside a transaction",
         ));
     }
-    let look = DB::look(conn, T::MODEL).await?;
+    let look = DB::look(conn, model).await?;
     let mut tally = Tally {
         on_progress,
         done: Progress {
             rows: 0,
-            rows_in_all: rows.len(),
+            rows_in_all: count,
             chunks: 0,
         },
         attempts: 0,
-        chunks: 0,
         rounds: 0,
     };
     let piece = if settings.commit_each_chunk {
         settings.chunk_rows.map_or(ROWS_A_COMMIT, usize::from)
     } else {
-        rows.len()
+        count
     };
-    let mut outcome = Outcome::nothing();
-    for (number, rows) in rows.chunks(piece.max(1)).enumerate() {
-        let before = number * piece;
-        let committed = if settings.commit_each_chunk {
-            before
-        } else {
-            0
-        };
+    let mut written = 0;
+    for start in (0..count).step_by(piece) {
         let context = Context {
-            rows,
+            range: start..count.min(start + piece),
             operation,
             settings,
             look: &look,
             ours,
         };
-        let done = run_until_done::<DB, T, S>(conn, &context, &mut tally).await;
+        let done = run_until_done::<DB>(conn, rows, &context, &mut tally).await;
         tally.record();
         match done {
-            Ok(done) => {
-                outcome.written += done.written;
-                outcome.rows.extend(done.rows);
-            }
+            Ok(more) => written += more,
             Err(error) => {
-                let error = name_row::<DB, T, S>(conn, rows, error).await;
-                return Err(error.after_rows(before).committed(committed));
+                let committed = if settings.commit_each_chunk { start } else { 0 };
+                let error = name_row::<DB>(conn, rows, error).await;
+                return Err(error.committed(committed));
             }
         }
     }
-    Ok(outcome)
+    Ok(written)
 }
 
 /// What does not change from attempt to attempt.
-struct Context<'c, T> {
-    rows: &'c [&'c T],
+struct Context<'c> {
+    /// The rows that go in one transaction.
+    range: Range<usize>,
     operation: Operation,
     settings: Settings,
     look: &'c Look,
@@ -136,7 +118,6 @@ struct Tally<'p> {
     on_progress: Option<OnProgress<'p>>,
     done: Progress,
     attempts: u32,
-    chunks: usize,
     rounds: usize,
 }
 
@@ -144,12 +125,11 @@ impl Tally<'_> {
     fn record(&self) {
         let span = Span::current();
         span.record("attempts", self.attempts);
-        span.record("chunks", self.chunks);
+        span.record("chunks", self.done.chunks);
         span.record("rounds", self.rounds);
     }
 
     fn chunk_done(&mut self, rows: usize) {
-        self.chunks += 1;
         self.done.rows += rows;
         self.done.chunks += 1;
         if let Some(on_progress) = &mut self.on_progress {
@@ -159,32 +139,29 @@ impl Tally<'_> {
 }
 
 /// Tries until it is done, fails for good, or has been tried often enough.
-async fn run_until_done<DB, T, S>(
+async fn run_until_done<DB: Dialect>(
     conn: &mut DB::Connection,
-    context: &Context<'_, T>,
+    rows: &mut dyn Rows<DB>,
+    context: &Context<'_>,
     tally: &mut Tally<'_>,
-) -> Result<Outcome<T::Output>, Error>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
+) -> Result<u64, Error> {
     let mut careful = false;
     let mut retries = 0;
     let before = tally.done;
     loop {
         tally.attempts += 1;
         tally.done = before;
-        let job = Job::new::<DB, S>(
-            context.rows,
+        let job = Job::new::<DB>(
+            rows,
+            context.range.clone(),
             context.operation,
             &context.settings,
             context.look,
             careful,
         )?;
         tally.rounds = tally.rounds.max(job.plan.rounds);
-        match attempt::<DB, T, S>(conn, &job, context, tally).await {
-            Ok(outcome) => return Ok(outcome),
+        match attempt::<DB>(conn, rows, &job, context, tally).await {
+            Ok(written) => return Ok(written),
             Err(Stop::Ambiguous(_)) if context.ours && !careful => careful = true,
             Err(Stop::Failed(error))
                 if context.ours
@@ -219,29 +196,26 @@ async fn pause(retry: u32) {
 }
 
 /// One try, in a transaction of its own unless the caller has one open.
-async fn attempt<DB, T, S>(
+async fn attempt<DB: Dialect>(
     conn: &mut DB::Connection,
-    job: &Job<'_, T>,
-    context: &Context<'_, T>,
+    rows: &mut dyn Rows<DB>,
+    job: &Job<'_>,
+    context: &Context<'_>,
     tally: &mut Tally<'_>,
-) -> Result<Outcome<T::Output>, Stop>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
+) -> Result<u64, Stop> {
     // A single row is a single call, which knows what it needs.
-    if !context.ours || job.rows.len() == 1 {
-        return all_chunks::<DB, T, S>(conn, job, context, tally).await;
+    if !context.ours || context.range.len() == 1 {
+        return all_chunks::<DB>(conn, rows, job, context, tally).await;
     }
-    let driver = |source| Error::from_driver::<DB>(T::MODEL, source);
-    let mut tx = conn.begin_with(DB::BEGIN).await.map_err(driver)?;
-    match all_chunks::<DB, T, S>(&mut tx, job, context, tally).await {
-        Ok(outcome) => {
-            tx.commit()
-                .await
-                .map_err(|source| driver(source).at_commit())?;
-            Ok(outcome)
+    let mut tx = conn
+        .begin_with(DB::BEGIN.into_sql_str())
+        .await
+        .map_err(driver::<DB>(job.model))?;
+    match all_chunks::<DB>(&mut tx, rows, job, context, tally).await {
+        Ok(written) => {
+            let committed = tx.commit().await.map_err(driver::<DB>(job.model));
+            committed.map_err(Error::at_commit)?;
+            Ok(written)
         }
         Err(stop) => {
             // What went wrong is told; if the connection is gone, so is the transaction.
@@ -251,140 +225,110 @@ where
     }
 }
 
-async fn all_chunks<DB, T, S>(
+fn driver<DB: Dialect>(model: &'static Model) -> impl Fn(sqlx::Error) -> Error {
+    move |source| Error::from_driver::<DB>(model, source)
+}
+
+async fn all_chunks<DB: Dialect>(
     conn: &mut DB::Connection,
-    job: &Job<'_, T>,
-    context: &Context<'_, T>,
+    rows: &mut dyn Rows<DB>,
+    job: &Job<'_>,
+    context: &Context<'_>,
     tally: &mut Tally<'_>,
-) -> Result<Outcome<T::Output>, Stop>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
-    let mut outcome = Outcome::empty(job.operation, job.rows.len());
-    let savepoints = job.rows.len() > 1
+) -> Result<u64, Stop> {
+    let savepoints = context.range.len() > 1
         && (context.settings.find_culprit || job.careful && DB::AMBIGUITY_IS_AN_ERROR);
+    let mut written = 0;
     for chunk in &job.plan.chunks {
-        let rows = &job.plan.order[chunk.clone()];
-        if savepoints {
-            in_savepoint::<DB, T, S>(conn, job, rows, context, &mut outcome).await?;
+        let chunk = &job.plan.order[chunk.clone()];
+        written += if savepoints {
+            in_savepoint::<DB>(conn, rows, job, chunk, context).await?
         } else {
-            run_rows::<DB, T, S>(conn, job, rows, &mut outcome).await?;
-        }
-        tally.chunk_done(rows.len());
+            run_rows::<DB>(conn, rows, job, chunk).await?
+        };
+        tally.chunk_done(chunk.len());
     }
-    Ok(outcome)
+    Ok(written)
 }
 
 /// Some rows of the batch, by the way that the database has for them.
-async fn run_rows<DB, T, S>(
+async fn run_rows<DB: Dialect>(
     conn: &mut DB::Connection,
-    job: &Job<'_, T>,
-    rows: &[usize],
-    outcome: &mut Outcome<T::Output>,
-) -> Result<(), Stop>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
-    match (job.way, rows) {
-        (Way::RowByRow, rows) | (_, rows @ [_]) => {
-            row_by_row::<DB, T, S>(conn, job, rows, outcome).await?;
-            Ok(())
+    rows: &mut dyn Rows<DB>,
+    job: &Job<'_>,
+    chunk: &[usize],
+) -> Result<u64, Stop> {
+    match (job.way, chunk) {
+        (Way::RowByRow, chunk) | (_, chunk @ [_]) => {
+            Ok(row_by_row::<DB>(conn, rows, job, chunk).await?)
         }
-        (Way::Chunks { .. }, rows) => DB::run_chunk::<T, S>(conn, job, rows, outcome).await,
+        (Way::Chunks { .. }, chunk) => DB::run_chunk(conn, rows, job, chunk).await,
     }
 }
 
-async fn row_by_row<DB, T, S>(
+async fn row_by_row<DB: Dialect>(
     conn: &mut DB::Connection,
-    job: &Job<'_, T>,
-    rows: &[usize],
-    outcome: &mut Outcome<T::Output>,
-) -> Result<(), Error>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
-    for &row in rows {
-        let (written, found) = run_one::<DB, T, S>(conn, job.operation, job.rows[row])
-            .await
-            .map_err(|error| error.at_row(row))?;
-        outcome.written += written;
-        if let Some(found) = found {
-            outcome.set(row, found);
-        }
+    rows: &mut dyn Rows<DB>,
+    job: &Job<'_>,
+    chunk: &[usize],
+) -> Result<u64, Error> {
+    let mut written = 0;
+    for &row in chunk {
+        let done = rows.run_one(conn, job.operation, row).await;
+        written += done.map_err(|error| error.at_row(row))?;
     }
-    Ok(())
+    Ok(written)
 }
 
 /// A chunk that can be undone by itself, to be done again row by row, or in halves until the row is found that fails.
-async fn in_savepoint<DB, T, S>(
+async fn in_savepoint<DB: Dialect>(
     conn: &mut DB::Connection,
-    job: &Job<'_, T>,
-    rows: &[usize],
-    context: &Context<'_, T>,
-    outcome: &mut Outcome<T::Output>,
-) -> Result<(), Stop>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
-    let failed = match try_rows::<DB, T, S>(conn, job, rows, outcome).await {
-        Ok(()) => return Ok(()),
-        Err(Stop::Ambiguous(_)) => {
-            row_by_row::<DB, T, S>(conn, job, rows, outcome).await?;
-            return Ok(());
-        }
+    rows: &mut dyn Rows<DB>,
+    job: &Job<'_>,
+    chunk: &[usize],
+    context: &Context<'_>,
+) -> Result<u64, Stop> {
+    let failed = match try_rows::<DB>(conn, rows, job, chunk).await {
+        Ok(written) => return Ok(written),
+        Err(Stop::Ambiguous(_)) => return Ok(row_by_row::<DB>(conn, rows, job, chunk).await?),
         Err(Stop::Failed(error)) => error,
     };
     if !context.settings.find_culprit || failed.row().is_some() || !failed.blames_a_row() {
         return Err(failed.into());
     }
-    let mut suspects = rows;
+    let mut suspects = chunk;
     while let [_, _, ..] = suspects {
         let (first, second) = suspects.split_at(suspects.len() / 2);
         // What succeeds stays, for what comes after it may need it.
-        match try_rows::<DB, T, S>(conn, job, first, outcome).await {
-            Ok(()) => suspects = second,
+        match try_rows::<DB>(conn, rows, job, first).await {
+            Ok(_) => suspects = second,
             Err(_) => suspects = first,
         }
     }
-    match try_rows::<DB, T, S>(conn, job, suspects, outcome).await {
+    match try_rows::<DB>(conn, rows, job, suspects).await {
         Err(Stop::Failed(error) | Stop::Ambiguous(error)) => {
             let culprit = suspects.first().copied().unwrap_or_default();
             Err(error.at_row(culprit).into())
         }
         // It was not one row by itself.
-        Ok(()) => Err(failed.into()),
+        Ok(_) => Err(failed.into()),
     }
 }
 
-async fn try_rows<DB, T, S>(
+async fn try_rows<DB: Dialect>(
     conn: &mut DB::Connection,
-    job: &Job<'_, T>,
-    rows: &[usize],
-    outcome: &mut Outcome<T::Output>,
-) -> Result<(), Stop>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
-    let driver = |source| Error::from_driver::<DB>(T::MODEL, source);
-    let written = outcome.written;
-    let mut savepoint = conn.begin().await.map_err(driver)?;
-    match run_rows::<DB, T, S>(&mut savepoint, job, rows, outcome).await {
-        Ok(()) => {
-            savepoint.commit().await.map_err(driver)?;
-            Ok(())
+    rows: &mut dyn Rows<DB>,
+    job: &Job<'_>,
+    chunk: &[usize],
+) -> Result<u64, Stop> {
+    let mut savepoint = conn.begin().await.map_err(driver::<DB>(job.model))?;
+    match run_rows::<DB>(&mut savepoint, rows, job, chunk).await {
+        Ok(written) => {
+            let released = savepoint.commit().await;
+            released.map_err(driver::<DB>(job.model))?;
+            Ok(written)
         }
         Err(stop) => {
-            outcome.written = written;
             // A deadlock takes the savepoint with the transaction; it is the deadlock that matters then.
             let _ = savepoint.rollback().await;
             Err(stop)
@@ -393,13 +337,8 @@ where
 }
 
 /// The first two rows with the same key, as an error.
-fn reject_duplicates<DB, T, S>(rows: &[&T]) -> Result<(), Error>
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
-    let keys = Keys::encode::<DB, T, S>(rows, &[])?.unwrap_or_default();
+fn reject_duplicates<DB: Dialect>(rows: &dyn Rows<DB>) -> Result<(), Error> {
+    let keys = Keys::encode::<DB>(rows, 0..rows.len(), &[])?.unwrap_or_default();
     let mut seen = HashMap::new();
     for row in (0..rows.len()).filter(|row| !keys.is_lonely(*row)) {
         if let Some(first) = seen.insert(keys.get(row), row) {
@@ -407,26 +346,22 @@ where
                 "rows {first} and {row} of the batch (counted from 0) have the same key, and `Duplicates::Reject` was asked \
                  for; nothing was sent"
             );
-            return Err(Error::new(ErrorKind::DuplicateKey, T::MODEL, detail).at_row(row));
+            return Err(Error::new(ErrorKind::DuplicateKey, rows.model(), detail).at_row(row));
         }
     }
     Ok(())
 }
 
 /// Adds the key of the row that the error is about, in the database's own spelling.
-async fn name_row<DB, T, S>(conn: &mut DB::Connection, rows: &[&T], error: Error) -> Error
-where
-    DB: Dialect,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
-    let Some(row) = error.row().and_then(|row| rows.get(row)) else {
+async fn name_row<DB: Dialect>(
+    conn: &mut DB::Connection,
+    rows: &mut dyn Rows<DB>,
+    error: Error,
+) -> Error {
+    let Some(row) = error.row().filter(|_| error.blames_a_row()) else {
         return error;
     };
-    if !error.blames_a_row() {
-        return error;
-    }
-    match DB::spell_key::<T, S>(conn, row).await {
+    match DB::spell_key(conn, rows, row).await {
         Some(key) => error.with_key(key),
         None => error,
     }

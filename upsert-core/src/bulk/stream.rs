@@ -2,13 +2,13 @@
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, Stream};
-use sqlx::Connection;
 use sqlx::error::BoxDynError;
+use sqlx::{Connection, SqlSafeStr};
 use std::future::IntoFuture;
 
 use super::builder::batch_options;
-use super::run::{ROWS_A_COMMIT, run};
-use super::{Batch, Operation, Options, Progress, Wanted};
+use super::run::ROWS_A_COMMIT;
+use super::{Operation, Options, Progress, RowsOf, Wanted};
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::executor::ExecutorFor;
@@ -44,15 +44,15 @@ where
 }
 
 /// The rows of a stream, whatever its type.
-pub struct Rows<'e, T>(BoxStream<'e, Result<T, BoxDynError>>);
+pub struct Incoming<'e, T>(BoxStream<'e, Result<T, BoxDynError>>);
 
 /// A stream of rows that is about to be upserted: await it for the number of rows inserted or updated.
 #[must_use = "an upsert does nothing until it is awaited"]
 pub struct UpsertStream<'e, T, E> {
     executor: E,
-    rows: Rows<'e, T>,
+    rows: Incoming<'e, T>,
     options: Options<'e>,
-    run: fn(E, Rows<'e, T>, Options<'e>) -> UpsertFuture<'e, u64>,
+    run: fn(E, Incoming<'e, T>, Options<'e>) -> UpsertFuture<'e, u64>,
 }
 
 impl<'e, T, E> UpsertStream<'e, T, E> {
@@ -65,7 +65,7 @@ impl<'e, T, E> UpsertStream<'e, T, E> {
     {
         Self {
             executor,
-            rows: Rows(rows.map(IntoRow::into_row).boxed()),
+            rows: Incoming(rows.map(IntoRow::into_row).boxed()),
             options: Options::default(),
             run: E::run_stream,
         }
@@ -87,7 +87,7 @@ impl<'e, T, E> IntoFuture for UpsertStream<'e, T, E> {
 /// of them is held.
 pub(crate) async fn run_stream<DB, T, S>(
     conn: &mut DB::Connection,
-    rows: Rows<'_, T>,
+    rows: Incoming<'_, T>,
     options: Options<'_>,
 ) -> Result<u64, Error>
 where
@@ -99,7 +99,10 @@ where
     if options.settings.commit_each_chunk || conn.is_in_transaction() {
         return run_chunks::<DB, T, S>(conn, rows, options).await;
     }
-    let mut tx = conn.begin_with(DB::BEGIN).await.map_err(driver)?;
+    let mut tx = conn
+        .begin_with(DB::BEGIN.into_sql_str())
+        .await
+        .map_err(driver)?;
     match run_chunks::<DB, T, S>(&mut tx, rows, options).await {
         Ok(written) => {
             tx.commit()
@@ -117,7 +120,7 @@ where
 
 async fn run_chunks<DB, T, S>(
     conn: &mut DB::Connection,
-    Rows(mut rows): Rows<'_, T>,
+    Incoming(mut rows): Incoming<'_, T>,
     options: Options<'_>,
 ) -> Result<u64, Error>
 where
@@ -157,18 +160,15 @@ where
             continue;
         }
         if !chunk.is_empty() {
-            let batch = Batch {
-                rows: chunk.iter().collect(),
-                operation: Operation::Upsert(Wanted::Count),
-                options: Options {
-                    settings,
-                    on_progress: None,
-                },
+            let operation = Operation::Upsert(Wanted::Count);
+            let mut given = RowsOf::<T, S>::new(chunk.iter().collect(), operation);
+            let options = Options {
+                settings,
+                on_progress: None,
             };
-            let outcome = run::<DB, T, S>(conn, batch)
-                .await
-                .map_err(|error| error.after_rows(progress.rows).committed(committed))?;
-            written += outcome.written;
+            let done = DB::run_batch(conn, &mut given, operation, options).await;
+            written +=
+                done.map_err(|error| error.after_rows(progress.rows).committed(committed))?;
             progress.rows += chunk.len();
             progress.chunks += 1;
             chunk.clear();

@@ -3,8 +3,9 @@
 use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::{Database, Decode, Encode, Type};
 use std::future::Future;
+use std::pin::Pin;
 
-use crate::bulk::{Job, KeyParts, Look, Operation, Outcome, Stop, Way};
+use crate::bulk::{BatchSink, Job, KeyParts, Look, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::Upserted;
@@ -73,6 +74,10 @@ pub trait Dialect:
     /// Whether a lock that is not to be had means another try, rather than a long wait that was in vain.
     #[doc(hidden)]
     const BUSY_IS_A_CONFLICT: bool;
+
+    /// Takes the columns of a batch, where the database takes arrays.
+    #[doc(hidden)]
+    type Columns: Sink<Self> + Send;
 
     /// Takes the parts of a key.
     #[doc(hidden)]
@@ -194,28 +199,35 @@ pub trait Dialect:
         model: &'static Model,
     ) -> impl Future<Output = Result<Look, Error>> + Send;
 
-    /// Carries out some rows of a batch, by statements of many rows.
+    /// Carries out some rows of a batch, by statements of many rows; gives how many were inserted or updated.
     #[doc(hidden)]
-    fn run_chunk<T, S>(
+    fn run_chunk(
         conn: &mut Self::Connection,
-        job: &Job<'_, T>,
-        rows: &[usize],
-        outcome: &mut Outcome<T::Output>,
-    ) -> impl Future<Output = Result<(), Stop>> + Send
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static;
+        rows: &mut dyn Rows<Self>,
+        job: &Job<'_>,
+        chunk: &[usize],
+    ) -> impl Future<Output = Result<u64, Stop>> + Send;
 
-    /// The row's key as the database spells it, for a message.
+    /// Carries out a whole batch.
     #[doc(hidden)]
-    fn spell_key<T, S>(
+    fn run_batch<'c>(
+        conn: &'c mut Self::Connection,
+        rows: &'c mut dyn Rows<Self>,
+        operation: Operation,
+        options: Options<'c>,
+    ) -> BatchFuture<'c>;
+
+    /// A row's key as the database spells it, for a message.
+    #[doc(hidden)]
+    fn spell_key(
         conn: &mut Self::Connection,
-        row: &T,
-    ) -> impl Future<Output = Option<String>> + Send
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static;
+        rows: &mut dyn Rows<Self>,
+        row: usize,
+    ) -> impl Future<Output = Option<String>> + Send;
 }
+
+/// The future of a batch, of one type for all structs.
+pub type BatchFuture<'c> = Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + 'c>>;
 
 /// What a bound value takes, by and large. A guess that is too small costs growing the buffer, as without it.
 const BYTES_A_VALUE: usize = 16;
@@ -260,54 +272,62 @@ fn decode<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
 /// The arguments of a statement that writes several rows; `slots` says which bind each `?` of a row is, where they are not those
 /// of the row in order.
 #[cfg(any(feature = "_sqlite", feature = "mysql"))]
-fn bind_rows<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
-    job: &Job<'_, T>,
-    rows: &[usize],
+fn bind_rows<DB: Dialect>(
+    rows: &dyn Rows<DB>,
+    chunk: &[usize],
     slots: &[usize],
-    arguments: &mut DB::Arguments,
-) -> Result<(), Error> {
-    let binds = T::MODEL.bound.len().max(slots.len());
+) -> Result<DB::Arguments, Error> {
+    let model = rows.model();
+    let mut arguments = DB::Arguments::default();
+    let binds = model.bound.len().max(slots.len());
     sqlx::Arguments::reserve(
-        arguments,
-        rows.len() * binds,
-        rows.len() * binds * BYTES_A_VALUE,
+        &mut arguments,
+        chunk.len() * binds,
+        chunk.len() * binds * BYTES_A_VALUE,
     );
-    for &row in rows {
-        let before = sqlx::Arguments::len(arguments);
+    for &row in chunk {
+        let before = sqlx::Arguments::len(&arguments);
+        let mut sink = BatchSink::Arguments(&mut arguments);
         let bound = if slots.is_empty() {
-            job.rows[row].bind(arguments)
+            rows.bind(row, &mut sink)
         } else {
             let mut slots = slots.iter();
-            slots.try_for_each(|slot| job.rows[row].bind_one(*slot, arguments))
+            slots.try_for_each(|slot| rows.bind_one(row, *slot, &mut sink))
         };
         bound.map_err(|source| {
-            let place = sqlx::Arguments::len(arguments) - before;
-            let column = T::MODEL
-                .bound
-                .get(slots.get(place).copied().unwrap_or(place));
-            Error::encode(T::MODEL, column.copied(), source).at_row(row)
+            let place = sqlx::Arguments::len(&arguments) - before;
+            let column = model.bound.get(slots.get(place).copied().unwrap_or(place));
+            Error::encode(model, column.copied(), source).at_row(row)
         })?;
     }
-    Ok(())
+    Ok(arguments)
 }
 
-/// The key of a row as the database spells it: `email = ada@example.com`.
-macro_rules! spells_key {
+/// The arguments of a statement that finds one of several rows by its key.
+fn bind_key_of<DB: Dialect>(rows: &dyn Rows<DB>, row: usize) -> Result<DB::Arguments, BoxDynError> {
+    let mut arguments = DB::Arguments::default();
+    rows.bind_key(row, &mut BatchSink::Arguments(&mut arguments))?;
+    Ok(arguments)
+}
+
+/// What all rooms do alike for a batch: run it, and spell the key of a row as the database does (`email = ada@example.com`).
+macro_rules! batch_calls {
     ($cast:expr) => {
-        async fn spell_key<T, S>(conn: &mut Self::Connection, row: &T) -> Option<String>
-        where
-            T: UpsertModel<Self, S>,
-            S: 'static,
-        {
+        async fn spell_key(
+            conn: &mut Self::Connection,
+            rows: &mut dyn Rows<Self>,
+            row: usize,
+        ) -> Option<String> {
             let cast: fn(usize) -> String = $cast;
-            let arguments = $crate::dialect::bind_key::<Self, T, S>(row).ok()?;
-            let casts: Vec<_> = (1..=T::MODEL.key.len()).map(cast).collect();
+            let key = rows.model().key;
+            let arguments = $crate::dialect::bind_key_of::<Self>(rows, row).ok()?;
+            let casts: Vec<_> = (1..=key.len()).map(cast).collect();
             let sql = sqlx::AssertSqlSafe(format!("SELECT {}", casts.join(", ")));
             let query = sqlx::query_with(sql, arguments).persistent(false);
-            let rows = conn.fetch_all(query).await.ok()?;
-            let row = rows.first()?;
+            let spelled = conn.fetch_all(query).await.ok()?;
+            let row = spelled.first()?;
             let mut parts: Vec<String> = Vec::new();
-            for (place, column) in T::MODEL.key.iter().enumerate() {
+            for (place, column) in key.iter().enumerate() {
                 let value: Option<String> = row.try_get_unchecked(place).ok()?;
                 parts.push(format!("{column} = {}", value.as_deref().unwrap_or("NULL")));
             }
@@ -315,9 +335,19 @@ macro_rules! spells_key {
             parts.dedup();
             Some(format!("`{}`", parts.join(", ")))
         }
+
+        // Not generic over structs, so that it is compiled here and not in each crate that uses it.
+        fn run_batch<'c>(
+            conn: &'c mut Self::Connection,
+            rows: &'c mut dyn Rows<Self>,
+            operation: Operation,
+            options: Options<'c>,
+        ) -> BatchFuture<'c> {
+            Box::pin(bulk::run::<Self>(conn, rows, operation, options))
+        }
     };
 }
-use spells_key;
+use batch_calls;
 
 /// The value functions of [`Dialect`], the same in every room but for the types they name.
 macro_rules! dialect_values {

@@ -5,8 +5,6 @@
 use std::future::Future;
 
 use super::{Dialect, bind_key, bind_row, decode};
-#[cfg(feature = "_sqlite")]
-use crate::bulk::Job;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
@@ -99,36 +97,6 @@ where
         Ok(Some(found)) if DB::is_true(&found) => error.into_deleted(),
         _ => error,
     }
-}
-
-/// The same for a statement of many rows: which of them is deleted.
-#[cfg(feature = "_sqlite")]
-pub(super) async fn blame_deleted<DB, T, S>(
-    conn: &mut DB::Connection,
-    job: &Job<'_, T>,
-    rows: &[usize],
-    error: Error,
-) -> Error
-where
-    DB: Returning,
-    T: UpsertModel<DB, S>,
-    S: 'static,
-{
-    let sql = DB::texts(T::MODEL).select_deleted;
-    if sql.is_empty() || error.kind() != ErrorKind::OutOfRange {
-        return error;
-    }
-    for &row in rows {
-        let Ok(arguments) = bind_key::<DB, T, S>(job.rows[row]) else {
-            return error;
-        };
-        match DB::fetch(conn, sql, arguments).await {
-            Ok(Some(found)) if DB::is_true(&found) => return error.into_deleted().at_row(row),
-            Ok(_) => {}
-            Err(_) => return error,
-        }
-    }
-    error
 }
 
 /// Reads the row by its key.

@@ -94,6 +94,7 @@ pub(super) fn method(model: &Model) -> TokenStream {
                 __executor: __E,
             ) -> __upsert::UpsertStream<'__e, Self, __E>
             where
+                Self: ::core::marker::Send + '__e,
                 __I: __upsert::RowStream<Self, __Named> + '__e,
                 __E: __upsert::ExecutorFor<Self, __Named> + '__e,
             {

@@ -5,10 +5,11 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 
+use super::BatchFuture;
 use super::{
-    Dialect, DialectConnection, bind_key, bind_row, decode, dialect_values, sealed, spells_key,
+    Dialect, DialectConnection, batch_calls, bind_key, bind_row, decode, dialect_values, sealed,
 };
-use crate::bulk::{Job, Look, Operation, Outcome, Stop, Way};
+use crate::bulk::{self, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, MySqlStatement, Slot, UpsertModel};
 use crate::returning::{Action, Upserted};
@@ -16,8 +17,8 @@ use crate::sink::Sink;
 use crate::sql::Sql;
 use crate::value::Json;
 
-mod bulk;
 mod error;
+mod many;
 mod nonce;
 mod schema;
 
@@ -68,7 +69,8 @@ impl Dialect for MySql {
     const AMBIGUITY_IS_AN_ERROR: bool = false;
     const BUSY_IS_A_CONFLICT: bool = false;
 
-    type Key = bulk::Key;
+    type Columns = NoColumns;
+    type Key = many::Key;
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.mysql;
@@ -86,27 +88,23 @@ impl Dialect for MySql {
     }
 
     dialect_values!();
-    spells_key!(|_| "CAST(? AS CHAR)".to_owned());
+    batch_calls!(|_| "CAST(? AS CHAR)".to_owned());
 
     fn way(model: &'static Model, operation: Operation, _: &Look, careful: bool) -> Way {
-        bulk::way(model, operation, careful)
+        many::way(model, operation, careful)
     }
 
     async fn look(conn: &mut MySqlConnection, model: &'static Model) -> Result<Look, Error> {
         schema::look(conn, model).await
     }
 
-    async fn run_chunk<T, S>(
+    async fn run_chunk(
         conn: &mut MySqlConnection,
-        job: &Job<'_, T>,
-        rows: &[usize],
-        outcome: &mut Outcome<T::Output>,
-    ) -> Result<(), Stop>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        bulk::run_chunk::<T, S>(conn, job, rows, outcome).await
+        rows: &mut dyn Rows<Self>,
+        job: &Job<'_>,
+        chunk: &[usize],
+    ) -> Result<u64, Stop> {
+        many::run_chunk(conn, rows, job, chunk).await
     }
 
     async fn upsert<T, S>(conn: &mut MySqlConnection, row: &T) -> Result<T::Output, Error>

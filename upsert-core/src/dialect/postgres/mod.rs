@@ -4,9 +4,10 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::{Arguments, Decode, Encode, Executor, Row, Type};
 
+use super::BatchFuture;
 use super::returning::{self, ATTEMPTS, Returning, ReturningTexts, returning_calls};
-use super::{Dialect, DialectConnection, bind_row, decode, dialect_values, sealed, spells_key};
-use crate::bulk::{Job, Look, Operation, Outcome, Stop, Way};
+use super::{Dialect, DialectConnection, batch_calls, bind_row, decode, dialect_values, sealed};
+use crate::bulk::{self, Job, Look, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
@@ -14,8 +15,8 @@ use crate::sink::Sink;
 use crate::sql::Sql;
 use crate::value::Json;
 
-mod bulk;
 mod error;
+mod many;
 
 /// The first version with `old` and `new` in RETURNING.
 const RETURNING_OLD: u32 = 180_000;
@@ -51,7 +52,8 @@ impl Dialect for Postgres {
     const AMBIGUITY_IS_AN_ERROR: bool = true;
     const BUSY_IS_A_CONFLICT: bool = false;
 
-    type Key = bulk::Key;
+    type Columns = many::Columns;
+    type Key = many::Key;
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.postgres;
@@ -85,27 +87,23 @@ impl Dialect for Postgres {
 
     dialect_values!();
     returning_calls!(once);
-    spells_key!(|number| format!("CAST(${number} AS text)"));
+    batch_calls!(|number| format!("CAST(${number} AS text)"));
 
     fn way(model: &'static Model, operation: Operation, look: &Look, _: bool) -> Way {
-        bulk::way(model, operation, look)
+        many::way(model, operation, look)
     }
 
     async fn look(conn: &mut PgConnection, model: &'static Model) -> Result<Look, Error> {
-        bulk::look(conn, model).await
+        many::look(conn, model).await
     }
 
-    async fn run_chunk<T, S>(
+    async fn run_chunk(
         conn: &mut PgConnection,
-        job: &Job<'_, T>,
-        rows: &[usize],
-        outcome: &mut Outcome<T::Output>,
-    ) -> Result<(), Stop>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        bulk::run_chunk::<T, S>(conn, job, rows, outcome).await
+        rows: &mut dyn Rows<Self>,
+        job: &Job<'_>,
+        chunk: &[usize],
+    ) -> Result<u64, Stop> {
+        many::run_chunk(conn, rows, job, chunk).await
     }
 
     async fn upsert_with_action<T, S>(

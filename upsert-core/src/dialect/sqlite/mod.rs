@@ -4,9 +4,10 @@ use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 
+use super::BatchFuture;
 use super::returning::{self, Returning, ReturningTexts, returning_calls};
-use super::{Dialect, DialectConnection, dialect_values, sealed, spells_key};
-use crate::bulk::{Job, Look, Operation, Outcome, Stop, Way};
+use super::{Dialect, DialectConnection, batch_calls, dialect_values, sealed};
+use crate::bulk::{self, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
@@ -14,8 +15,8 @@ use crate::sink::Sink;
 use crate::sql::Sql;
 use crate::value::Json;
 
-mod bulk;
 mod error;
+mod many;
 
 /// Runs a call, and once more with a schema read anew where it found no index.
 ///
@@ -60,7 +61,8 @@ impl Dialect for Sqlite {
     const AMBIGUITY_IS_AN_ERROR: bool = false;
     const BUSY_IS_A_CONFLICT: bool = true;
 
-    type Key = bulk::Key;
+    type Columns = NoColumns;
+    type Key = many::Key;
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.sqlite;
@@ -82,10 +84,10 @@ impl Dialect for Sqlite {
 
     dialect_values!();
     returning_calls!(with_fresh_schema);
-    spells_key!(|number| format!("CAST(?{number} AS TEXT)"));
+    batch_calls!(|number| format!("CAST(?{number} AS TEXT)"));
 
     fn way(model: &'static Model, operation: Operation, _: &Look, careful: bool) -> Way {
-        bulk::way(model, operation, careful)
+        many::way(model, operation, careful)
     }
 
     /// Rows go in their order, so nothing has to be known.
@@ -93,17 +95,13 @@ impl Dialect for Sqlite {
         Ok(Look::default())
     }
 
-    async fn run_chunk<T, S>(
+    async fn run_chunk(
         conn: &mut SqliteConnection,
-        job: &Job<'_, T>,
-        rows: &[usize],
-        outcome: &mut Outcome<T::Output>,
-    ) -> Result<(), Stop>
-    where
-        T: UpsertModel<Self, S>,
-        S: 'static,
-    {
-        bulk::run_chunk::<T, S>(conn, job, rows, outcome).await
+        rows: &mut dyn Rows<Self>,
+        job: &Job<'_>,
+        chunk: &[usize],
+    ) -> Result<u64, Stop> {
+        many::run_chunk(conn, rows, job, chunk).await
     }
 
     /// The insert alone tells whether the row is new. With a write lock held from the start, nobody comes in between it and

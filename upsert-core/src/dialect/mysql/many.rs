@@ -2,17 +2,17 @@
 //! how many rows were updated, nor which; what is wanted beyond the number is read by key, or each row goes by itself.
 
 use sqlx::error::BoxDynError;
-use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection, MySqlRow, MySqlTypeInfo};
+use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection, MySqlTypeInfo};
 use sqlx::{AssertSqlSafe, Encode, Executor, Row, Type, TypeInfo};
 
-use super::{driver, fetch, select_locking};
+use super::{driver, fetch};
 use crate::bulk::{
-    Found, Job, KeyParts, Operation, Outcome, Placeholder, Places, Stop, Wanted, Way, repeat,
+    BatchSink, Job, KeyParts, Operation, Placeholder, Places, Rows, Stop, Wanted, Way, repeat,
     repeat_rows,
 };
-use crate::dialect::{bind_key, bind_rows, decode};
+use crate::dialect::{bind_key_of, bind_rows};
 use crate::error::{Error, ErrorKind};
-use crate::model::{Model, UpsertModel};
+use crate::model::Model;
 use crate::sink::Sink;
 
 /// As many rows in a statement as make it fast.
@@ -52,71 +52,62 @@ fn binds(model: &Model) -> usize {
     if slots == 0 { model.bound.len() } else { slots }
 }
 
-pub(super) async fn run_chunk<T, S>(
+pub(super) async fn run_chunk(
     conn: &mut MySqlConnection,
-    job: &Job<'_, T>,
-    rows: &[usize],
-    outcome: &mut Outcome<T::Output>,
-) -> Result<(), Stop>
-where
-    T: UpsertModel<MySql, S>,
-    S: 'static,
-{
-    let texts = &T::MODEL.texts.mysql;
+    rows: &mut dyn Rows<MySql>,
+    job: &Job<'_>,
+    chunk: &[usize],
+) -> Result<u64, Stop> {
+    let texts = &job.model.texts.mysql;
     let (text, counts) = match job.operation {
         Operation::InsertIfAbsent(_) => (texts.insert_all_if_absent, true),
-        Operation::Upsert(Wanted::Count) if T::MODEL.guarded => (texts.upsert_all_counting, true),
+        Operation::Upsert(Wanted::Count) if job.model.guarded => (texts.upsert_all_counting, true),
         _ => (texts.upsert.sql, false),
     };
     if counts {
         let set = conn.execute("SET @upsert = 0").await;
-        set.map_err(driver(T::MODEL))?;
+        set.map_err(driver(job.model))?;
     }
     let mut packet = SMALL_PACKET;
-    let mut rest = rows;
+    let mut rest = chunk;
     while !rest.is_empty() {
-        let fitting = fitting::<T, S>(conn, job, rest, &mut packet).await?;
+        let fitting = fitting(conn, rows, job, rest, &mut packet).await?;
         let (now, later) = rest.split_at(fitting);
-        send::<T, S>(conn, job, now, text).await?;
+        send(conn, rows, job, now, text).await?;
         rest = later;
     }
-    let mut written = rows.len() as u64;
+    let mut written = chunk.len() as u64;
     if counts {
-        written = written.saturating_sub(left_alone(conn, T::MODEL).await?);
+        written = written.saturating_sub(left_alone(conn, job.model).await?);
     }
-    outcome.written += written;
     if job.operation.returns_rows() {
-        read_back::<T, S>(conn, job, rows, outcome).await?;
+        read_back(conn, rows, job, chunk).await?;
     }
-    Ok(())
+    Ok(written)
 }
 
 /// How many of these rows go into one packet. The server is asked what it takes where that is not known to be enough.
-async fn fitting<T, S>(
+async fn fitting(
     conn: &mut MySqlConnection,
-    job: &Job<'_, T>,
-    rows: &[usize],
+    rows: &mut dyn Rows<MySql>,
+    job: &Job<'_>,
+    chunk: &[usize],
     packet: &mut usize,
-) -> Result<usize, Error>
-where
-    T: UpsertModel<MySql, S>,
-    S: 'static,
-{
-    let binds = binds(T::MODEL);
+) -> Result<usize, Error> {
+    let binds = binds(job.model);
     // The statement's text is a packet of its own.
-    let text = T::MODEL.texts.mysql.source.row.len() + 2;
+    let text = job.model.texts.mysql.source.row.len() + 2;
     let mut size = Key::default();
     let mut values = 0;
-    for (taken, &row) in rows.iter().enumerate() {
+    for (taken, &row) in chunk.iter().enumerate() {
         let before = size.parts.len();
-        job.rows[row]
-            .bind(&mut size)
-            .map_err(|source| Error::encode(T::MODEL, None, source).at_row(row))?;
+        rows.bind(row, &mut BatchSink::Key(&mut size))
+            .map_err(|source| Error::encode(job.model, None, source).at_row(row))?;
         // A value's length takes up to nine bytes, its type two.
         values += size.parts.len() - before + binds * 12;
         let needed = values.max(text * (taken + 1)) + PACKET_HEAD;
         if needed > *packet && *packet == SMALL_PACKET {
-            *packet = max_allowed_packet(conn, T::MODEL)
+            *packet = max_allowed_packet(conn, job.model)
                 .await?
                 .max(SMALL_PACKET + 1);
         }
@@ -128,11 +119,11 @@ where
                 "the row needs a packet of about {needed} bytes, and the server takes {packet}; raise its \
                  `max_allowed_packet`. Nothing was sent of it"
             );
-            return Err(Error::new(ErrorKind::OutOfRange, T::MODEL, detail).at_row(row));
+            return Err(Error::new(ErrorKind::OutOfRange, job.model, detail).at_row(row));
         }
         return Ok(taken);
     }
-    Ok(rows.len())
+    Ok(chunk.len())
 }
 
 async fn max_allowed_packet(
@@ -148,35 +139,27 @@ async fn max_allowed_packet(
     Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
-async fn send<T, S>(
+async fn send(
     conn: &mut MySqlConnection,
-    job: &Job<'_, T>,
-    rows: &[usize],
+    rows: &mut dyn Rows<MySql>,
+    job: &Job<'_>,
+    chunk: &[usize],
     text: &'static str,
-) -> Result<(), Stop>
-where
-    T: UpsertModel<MySql, S>,
-    S: 'static,
-{
-    let source = &T::MODEL.texts.mysql.source;
-    let mut arguments = MySqlArguments::default();
-    bind_rows::<MySql, T, S>(job, rows, source.slots, &mut arguments)?;
-    let sql = repeat_rows(
-        text,
-        source,
-        rows.len(),
-        T::MODEL.bound.len(),
-        Placeholder::Mark,
-    );
-    let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(job.is_full(rows.len()));
+) -> Result<(), Stop> {
+    let source = &job.model.texts.mysql.source;
+    let arguments = bind_rows::<MySql>(rows, chunk, source.slots)?;
+    let binds = job.model.bound.len();
+    let sql = repeat_rows(text, source, chunk.len(), binds, Placeholder::Mark);
+    let query =
+        sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(job.is_full(chunk.len()));
     match conn.execute(query).await {
         Ok(_) => Ok(()),
         Err(source) => {
             let place = row_in_message(&source);
-            let error = Error::from_driver::<MySql>(T::MODEL, source);
-            let error = match place.and_then(|place| rows.get(place)) {
+            let error = Error::from_driver::<MySql>(job.model, source);
+            let error = match place.and_then(|place| chunk.get(place)) {
                 Some(row) => error.at_row(*row),
-                None => blame_deleted::<T, S>(conn, job, rows, error).await,
+                None => blame_deleted(conn, rows, chunk, error).await,
             };
             Err(error.into())
         }
@@ -191,25 +174,22 @@ fn row_in_message(source: &sqlx::Error) -> Option<usize> {
 }
 
 /// A deleted row is refused by the same error as a foreign one, so the rows are asked.
-async fn blame_deleted<T, S>(
+async fn blame_deleted(
     conn: &mut MySqlConnection,
-    job: &Job<'_, T>,
-    rows: &[usize],
+    rows: &mut dyn Rows<MySql>,
+    chunk: &[usize],
     error: Error,
-) -> Error
-where
-    T: UpsertModel<MySql, S>,
-    S: 'static,
-{
-    let sql = T::MODEL.texts.mysql.select_deleted;
+) -> Error {
+    let model = error.model();
+    let sql = model.texts.mysql.select_deleted;
     if sql.is_empty() || error.kind() != ErrorKind::UniqueViolation {
         return error;
     }
-    for &row in rows {
-        let Ok(key) = bind_key::<MySql, T, S>(job.rows[row]) else {
+    for &row in chunk {
+        let Ok(key) = bind_key_of::<MySql>(rows, row) else {
             return error;
         };
-        match fetch(conn, T::MODEL, sql, key).await {
+        match fetch(conn, model, sql, key).await {
             Ok(Some(found)) if found.try_get(0).unwrap_or(false) => {
                 return error.into_deleted().at_row(row);
             }
@@ -231,51 +211,39 @@ async fn left_alone(conn: &mut MySqlConnection, model: &'static Model) -> Result
     Ok(count.unwrap_or(0))
 }
 
-/// Reads the rows by their keys, and puts each in its place.
-async fn read_back<T, S>(
+/// Reads the rows by their keys.
+async fn read_back(
     conn: &mut MySqlConnection,
-    job: &Job<'_, T>,
-    rows: &[usize],
-    outcome: &mut Outcome<T::Output>,
-) -> Result<(), Stop>
-where
-    T: UpsertModel<MySql, S>,
-    S: 'static,
-{
-    let texts = &T::MODEL.texts.mysql;
-    for rows in rows.chunks(KEYS) {
-        let mut arguments = MySqlArguments::default();
-        for &row in rows {
-            job.rows[row]
-                .bind_key(&mut arguments)
-                .map_err(|source| Error::encode(T::MODEL, None, source).at_row(row))?;
+    rows: &mut dyn Rows<MySql>,
+    job: &Job<'_>,
+    chunk: &[usize],
+) -> Result<(), Stop> {
+    let texts = &job.model.texts.mysql;
+    for chunk in chunk.chunks(KEYS) {
+        let mut keys = MySqlArguments::default();
+        for &row in chunk {
+            rows.bind_key(row, &mut BatchSink::Arguments(&mut keys))
+                .map_err(|source| Error::encode(job.model, None, source).at_row(row))?;
         }
-        let sql = AssertSqlSafe(repeat(texts.select_all, texts.select_all_key, rows.len()));
-        let query = sqlx::query_with(sql, arguments).persistent(rows.len() == KEYS);
-        let stored = conn.fetch_all(query).await.map_err(driver(T::MODEL))?;
-        let mut places = Places::<MySql, T>::new(job, rows);
-        for row in &stored {
+        let sql = AssertSqlSafe(repeat(texts.select_all, texts.select_all_key, chunk.len()));
+        let query = sqlx::query_with(sql, keys).persistent(chunk.len() == KEYS);
+        let stored = conn.fetch_all(query).await.map_err(driver(job.model))?;
+        let mut places = Places::<MySql>::new(job, chunk);
+        for stored in &stored {
             // A key that the column spells in another way is asked for by itself.
-            if let Some(place) = places.find::<S>(row)? {
-                set::<T, S>(outcome, place, row)?;
+            if let Some(row) = places.find(rows, stored)? {
+                rows.set(row, stored, None)?;
             }
         }
         for row in places.missing() {
-            let stored = select_locking::<T, S>(conn, job.rows[row]).await;
-            let stored = stored.map_err(|error| error.at_row(row))?;
-            set::<T, S>(outcome, row, &stored)?;
+            let key = bind_key_of::<MySql>(rows, row)
+                .map_err(|source| Error::encode(job.model, None, source).at_row(row))?;
+            match fetch(conn, job.model, texts.select_locking, key).await? {
+                Some(stored) => rows.set(row, &stored, None)?,
+                None => return Err(Error::row_vanished(job.model).at_row(row).into()),
+            }
         }
     }
-    Ok(())
-}
-
-fn set<T, S>(outcome: &mut Outcome<T::Output>, place: usize, row: &MySqlRow) -> Result<(), Error>
-where
-    T: UpsertModel<MySql, S>,
-    S: 'static,
-{
-    let row = decode::<MySql, T, S>(row)?;
-    outcome.set(place, Found { row, action: None });
     Ok(())
 }
 

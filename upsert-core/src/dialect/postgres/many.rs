@@ -9,12 +9,11 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Row, SqlSafeStr, SqlStr, 
 
 use super::{RETURNING_OLD, read_action};
 use crate::bulk::{
-    Found, Job, KeyOrder, KeyParts, Look, Operation, Outcome, Placeholder, Places, Stop, Wanted,
-    Way, repeat_rows, run_one,
+    BatchSink, Job, KeyOrder, KeyParts, Look, Operation, Placeholder, Places, Rows, Stop, Wanted,
+    Way, repeat_rows,
 };
-use crate::dialect::decode;
 use crate::error::{Error, ErrorKind};
-use crate::model::{KeyEquality, Model, UpsertModel};
+use crate::model::{KeyEquality, Model};
 use crate::returning::Action;
 use crate::sink::Sink;
 
@@ -123,156 +122,139 @@ pub(super) async fn look(conn: &mut PgConnection, model: &'static Model) -> Resu
     })
 }
 
-pub(super) async fn run_chunk<T, S>(
+pub(super) async fn run_chunk(
     conn: &mut PgConnection,
-    job: &Job<'_, T>,
-    rows: &[usize],
-    outcome: &mut Outcome<T::Output>,
-) -> Result<(), Stop>
-where
-    T: UpsertModel<Postgres, S>,
-    S: 'static,
-{
-    let texts = &T::MODEL.texts.postgres;
+    rows: &mut dyn Rows<Postgres>,
+    job: &Job<'_>,
+    chunk: &[usize],
+) -> Result<u64, Stop> {
+    let texts = &job.model.texts.postgres;
+    let mut written = 0;
     if !job.operation.returns_rows() {
         let text = match job.operation {
             Operation::InsertIfAbsent(_) => texts.insert_all_if_absent,
             _ => texts.upsert_all,
         };
-        let mut rest = rows;
-        while let Some(statement) = next_statement::<T, S>(job, &mut rest, text)? {
-            outcome.written += execute(conn, T::MODEL, statement).await?;
+        let mut rest = chunk;
+        while let Some(statement) = next_statement(rows, job, &mut rest, text)? {
+            written += execute(conn, job.model, statement).await?;
         }
-        return Ok(());
+        return Ok(written);
     }
     // Rows with a NULL in their key may look like each other, and yet be different rows.
-    let (lonely, rows): (Vec<usize>, Vec<usize>) =
-        rows.iter().partition(|row| job.keys.is_lonely(**row));
-    for row in lonely {
-        one::<T, S>(conn, job, row, outcome).await?;
-    }
-    let missing = match job.operation {
+    let (lonely, chunk): (Vec<usize>, Vec<usize>) =
+        chunk.iter().partition(|row| job.keys.is_lonely(**row));
+    written += one_by_one(conn, rows, job, &lonely).await?;
+    let (done, missing) = match job.operation {
         Operation::GetOrInsert => {
-            let missing = select::<T, S>(conn, job, &rows, outcome).await?;
+            let missing = select(conn, rows, job, &chunk).await?;
+            written += (chunk.len() - missing.len()) as u64;
             let text = texts.insert_all_if_absent_returning;
-            let inserted = Some(Action::Inserted);
-            write::<T, S>(conn, job, &missing, text, |_| Ok(inserted), outcome).await?
+            write(conn, rows, job, &missing, text, Tells::Inserted).await?
         }
         Operation::InsertIfAbsent(_) => {
             let text = texts.insert_all_if_absent_returning;
-            write::<T, S>(conn, job, &rows, text, |_| Ok(None), outcome).await?;
-            return Ok(());
+            let (done, _) = write(conn, rows, job, &chunk, text, Tells::Nothing).await?;
+            return Ok(written + done);
         }
         Operation::Upsert(wanted) => {
-            let missing = if wanted == Wanted::Actions {
-                let text = match conn.server_version_num() {
-                    Some(version) if version >= RETURNING_OLD => texts.upsert_all_with_action_18,
-                    _ => texts.upsert_all_with_action,
-                };
-                let action =
-                    |row: &PgRow| read_action(T::MODEL, row, T::MODEL.many.returning).map(Some);
-                write::<T, S>(conn, job, &rows, text, action, outcome).await?
-            } else {
-                let text = texts.upsert_all_returning;
-                write::<T, S>(conn, job, &rows, text, |_| Ok(None), outcome).await?
+            let (text, tells) = match (wanted, conn.server_version_num()) {
+                (Wanted::Actions, Some(version)) if version >= RETURNING_OLD => {
+                    (texts.upsert_all_with_action_18, Tells::Action)
+                }
+                (Wanted::Actions, _) => (texts.upsert_all_with_action, Tells::Action),
+                _ => (texts.upsert_all_returning, Tells::Nothing),
             };
-            select::<T, S>(conn, job, &missing, outcome).await?
+            let (done, missing) = write(conn, rows, job, &chunk, text, tells).await?;
+            (done, select(conn, rows, job, &missing).await?)
         }
     };
     // A trigger suppressed these, or they came and went in the meantime; nothing was written of them.
-    for row in missing {
-        one::<T, S>(conn, job, row, outcome).await?;
-    }
-    Ok(())
+    Ok(written + done + one_by_one(conn, rows, job, &missing).await?)
 }
 
-async fn one<T, S>(
+async fn one_by_one(
     conn: &mut PgConnection,
-    job: &Job<'_, T>,
-    row: usize,
-    outcome: &mut Outcome<T::Output>,
-) -> Result<(), Error>
-where
-    T: UpsertModel<Postgres, S>,
-    S: 'static,
-{
-    let done = run_one::<Postgres, T, S>(conn, job.operation, job.rows[row]).await;
-    let (written, found) = done.map_err(|error| error.at_row(row))?;
-    outcome.written += written;
-    if let Some(found) = found {
-        outcome.set(row, found);
+    rows: &mut dyn Rows<Postgres>,
+    job: &Job<'_>,
+    chunk: &[usize],
+) -> Result<u64, Error> {
+    let mut written = 0;
+    for &row in chunk {
+        let done = rows.run_one(conn, job.operation, row).await;
+        written += done.map_err(|error| error.at_row(row))?;
     }
-    Ok(())
+    Ok(written)
 }
 
-/// Writes rows, and puts in place those that come back. Gives the others.
-async fn write<T, S>(
+/// What a statement tells of a row that it returns.
+#[derive(Clone, Copy)]
+enum Tells {
+    Nothing,
+    /// In its last column.
+    Action,
+    /// By returning it.
+    Inserted,
+}
+
+/// Writes rows, and reads those that come back. Gives their number, and the others.
+async fn write(
     conn: &mut PgConnection,
-    job: &Job<'_, T>,
-    rows: &[usize],
+    rows: &mut dyn Rows<Postgres>,
+    job: &Job<'_>,
+    chunk: &[usize],
     text: &'static str,
-    action: impl Fn(&PgRow) -> Result<Option<Action>, Error> + Send,
-    outcome: &mut Outcome<T::Output>,
-) -> Result<Vec<usize>, Stop>
-where
-    T: UpsertModel<Postgres, S>,
-    S: 'static,
-{
-    let mut places = Places::<Postgres, T>::new(job, rows);
-    let mut rest = rows;
-    while let Some(statement) = next_statement::<T, S>(job, &mut rest, text)? {
-        let returned = fetch(conn, T::MODEL, statement).await?;
-        outcome.written += returned.len() as u64;
+    tells: Tells,
+) -> Result<(u64, Vec<usize>), Stop> {
+    let mut places = Places::<Postgres>::new(job, chunk);
+    let mut rest = chunk;
+    let mut written = 0;
+    while let Some(statement) = next_statement(rows, job, &mut rest, text)? {
+        let returned = fetch(conn, job.model, statement).await?;
+        written += returned.len() as u64;
         for row in &returned {
-            let Some(place) = places.find::<S>(row)? else {
-                return Err(Stop::Ambiguous(no_such_key(T::MODEL)));
+            let Some(place) = places.find(rows, row)? else {
+                return Err(Stop::Ambiguous(no_such_key(job.model)));
             };
-            let action = action(row)?;
-            let row = decode::<Postgres, T, S>(row)?;
-            outcome.set(place, Found { row, action });
+            let action = match tells {
+                Tells::Nothing => None,
+                Tells::Inserted => Some(Action::Inserted),
+                Tells::Action => Some(read_action(job.model, row, job.model.many.returning)?),
+            };
+            rows.set(place, row, action)?;
         }
     }
-    Ok(places.missing())
+    Ok((written, places.missing()))
 }
 
-/// Reads rows that are to stay as they are, and puts them in place. Gives those that are not there.
-async fn select<T, S>(
+/// Reads rows that are to stay as they are. Gives those that are not there.
+async fn select(
     conn: &mut PgConnection,
-    job: &Job<'_, T>,
-    rows: &[usize],
-    outcome: &mut Outcome<T::Output>,
-) -> Result<Vec<usize>, Stop>
-where
-    T: UpsertModel<Postgres, S>,
-    S: 'static,
-{
-    let many = &T::MODEL.many;
+    rows: &mut dyn Rows<Postgres>,
+    job: &Job<'_>,
+    chunk: &[usize],
+) -> Result<Vec<usize>, Stop> {
+    let many = &job.model.many;
     let keys = many.key_arrays.iter();
-    let arrays: Option<Vec<_>> = keys.map(|place| array_type(T::MODEL, *place)).collect();
-    let Some(arrays) = arrays.filter(|_| !rows.is_empty() && !many.nulls_equal) else {
-        return Ok(rows.to_vec());
+    let arrays: Option<Vec<_>> = keys.map(|place| array_type(job.model, *place)).collect();
+    let Some(arrays) = arrays.filter(|_| !chunk.is_empty() && !many.nulls_equal) else {
+        return Ok(chunk.to_vec());
     };
     let mut columns = Columns::new(arrays);
-    for &row in rows {
-        job.rows[row]
-            .bind_key(&mut columns)
-            .map_err(|source| Error::encode(T::MODEL, None, source).at_row(row))?;
+    for &row in chunk {
+        rows.bind_key(row, &mut BatchSink::Columns(&mut columns))
+            .map_err(|source| Error::encode(job.model, None, source).at_row(row))?;
     }
-    let arguments = columns.into_arguments(T::MODEL)?;
     let statement = Statement {
-        sql: T::MODEL.texts.postgres.select_all.into_sql_str(),
-        arguments,
+        sql: job.model.texts.postgres.select_all.into_sql_str(),
+        arguments: columns.into_arguments(job.model)?,
         persistent: true,
     };
-    let mut places = Places::<Postgres, T>::new(job, rows);
-    for row in &fetch(conn, T::MODEL, statement).await? {
+    let mut places = Places::<Postgres>::new(job, chunk);
+    for row in &fetch(conn, job.model, statement).await? {
         // The database may find a row by a key that is not the same bytes; that one is asked for by itself.
-        if let Some(place) = places.find::<S>(row)? {
-            let found = Found {
-                row: decode::<Postgres, T, S>(row)?,
-                action: Some(Action::Unchanged),
-            };
-            outcome.set(place, found);
+        if let Some(place) = places.find(rows, row)? {
+            rows.set(place, row, Some(Action::Unchanged))?;
         }
     }
     Ok(places.missing())
@@ -287,71 +269,66 @@ struct Statement {
 }
 
 /// The next statement that writes some of these rows: all of them, unless they are more bytes than memory should hold. What it
-/// takes is taken from `rows`.
-fn next_statement<T, S>(
-    job: &Job<'_, T>,
-    rows: &mut &[usize],
+/// takes is taken from `chunk`.
+fn next_statement(
+    rows: &dyn Rows<Postgres>,
+    job: &Job<'_>,
+    chunk: &mut &[usize],
     text: &'static str,
-) -> Result<Option<Statement>, Error>
-where
-    T: UpsertModel<Postgres, S>,
-    S: 'static,
-{
-    if rows.is_empty() {
+) -> Result<Option<Statement>, Error> {
+    if chunk.is_empty() {
         return Ok(None);
     }
-    if in_values(T::MODEL, job.look) {
-        return next_values::<T, S>(job, rows, text).map(Some);
+    if in_values(job.model, job.look) {
+        return next_values(rows, job, chunk, text).map(Some);
     }
-    let many = &T::MODEL.many;
-    let arrays = many.bound_arrays.iter();
-    let arrays = arrays.filter_map(|place| array_type(T::MODEL, *place));
+    let arrays = job.model.many.bound_arrays.iter();
+    let arrays = arrays.filter_map(|place| array_type(job.model, *place));
     let mut columns = Columns::new(arrays.collect());
     let mut taken = 0;
-    for &row in *rows {
-        job.rows[row].bind(&mut columns).map_err(|source| {
-            let column = T::MODEL.bound.get(columns.next).copied();
-            Error::encode(T::MODEL, column, source).at_row(row)
+    for &row in *chunk {
+        let bound = rows.bind(row, &mut BatchSink::Columns(&mut columns));
+        bound.map_err(|source| {
+            let column = job.model.bound.get(columns.next).copied();
+            Error::encode(job.model, column, source).at_row(row)
         })?;
         taken += 1;
         if columns.bytes >= BYTES {
             break;
         }
     }
-    *rows = &rows[taken..];
+    *chunk = &chunk[taken..];
     Ok(Some(Statement {
         sql: text.into_sql_str(),
-        arguments: columns.into_arguments(T::MODEL)?,
+        arguments: columns.into_arguments(job.model)?,
         persistent: true,
     }))
 }
 
 /// The same with a VALUES list.
-fn next_values<T, S>(
-    job: &Job<'_, T>,
-    rows: &mut &[usize],
+fn next_values(
+    rows: &dyn Rows<Postgres>,
+    job: &Job<'_>,
+    chunk: &mut &[usize],
     text: &'static str,
-) -> Result<Statement, Error>
-where
-    T: UpsertModel<Postgres, S>,
-    S: 'static,
-{
-    let model = T::MODEL;
+) -> Result<Statement, Error> {
     let mut arguments = PgArguments::default();
     let mut size = Key::default();
     let mut taken = 0;
-    for &row in *rows {
-        let encode = |source| Error::encode(model, None, source).at_row(row);
-        job.rows[row].bind(&mut size).map_err(encode)?;
-        job.rows[row].bind(&mut arguments).map_err(encode)?;
+    for &row in *chunk {
+        let encode = |source| Error::encode(job.model, None, source).at_row(row);
+        rows.bind(row, &mut BatchSink::Key(&mut size))
+            .map_err(encode)?;
+        rows.bind(row, &mut BatchSink::Arguments(&mut arguments))
+            .map_err(encode)?;
         taken += 1;
         if size.parts.len() >= BYTES {
             break;
         }
     }
-    *rows = &rows[taken..];
-    let source = &model.texts.postgres.source;
-    let binds = model.bound.len();
+    *chunk = &chunk[taken..];
+    let source = &job.model.texts.postgres.source;
+    let binds = job.model.bound.len();
     let sql = repeat_rows(text, source, taken, binds, Placeholder::Numbered);
     Ok(Statement {
         sql: AssertSqlSafe(sql).into_sql_str(),
@@ -414,7 +391,7 @@ fn no_such_key(model: &'static Model) -> Error {
 }
 
 /// The rows of a statement as an array for each column.
-struct Columns {
+pub struct Columns {
     columns: Vec<Column>,
     /// The column of the next value.
     next: usize,
