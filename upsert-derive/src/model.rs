@@ -179,7 +179,7 @@ impl<'a> Model<'a> {
         let guard = resolve_guard(options, &drafts, &scope, soft_delete, faults);
         let inserts = resolve_inserts(&drafts, &scope, soft_delete, faults);
         check::skip_unchanged(options, &assignments, &inserts, faults);
-        check::cycles(options, &assignments, &guard, &drafts, &inserts, faults);
+        check::cycles(&assignments, &guard, &drafts, &inserts, faults);
         let table = resolve_table(container.table.as_ref(), &derive.ident, faults)?;
         let columns: Vec<_> = drafts
             .into_iter()

@@ -19,7 +19,7 @@ mod tests_targets;
 mod writer;
 
 pub(crate) use mysql::{Slot, Texts as MySqlTexts};
-pub(crate) use order::{assignment_order, is_compared};
+pub(crate) use order::{Ordered, assignment_order, is_compared};
 
 use crate::model::{Bind, Insert, Model, Table};
 use crate::target::{TargetPart, TargetPiece};

@@ -4,7 +4,7 @@ use super::spelling::{Operand, Spelling};
 use super::sqlite::ignoring_null;
 use super::writer::Writer;
 use super::{
-    Statement, assignment_order, columns_and_values, fill, index_name, is_compared, join,
+    Ordered, Statement, assignment_order, columns_and_values, fill, index_name, is_compared, join,
     key_equals, qualified, quote, returned, select, select_deleted, table, target,
 };
 use crate::expr::{CastTo, Operator, Piece, Raw};
@@ -142,6 +142,10 @@ impl Spelling for MySql<'_> {
     }
 }
 
+/// Whether the guard held, after it was asked before the first assignment, when all columns still had their old values: the
+/// session keeps the number that was last handed to `LAST_INSERT_ID`, for each row anew.
+const APPLIED: &str = "LAST_INSERT_ID() & 1";
+
 /// What a conflict does, and whether the reply is to say so.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnConflict {
@@ -239,13 +243,14 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
         OnConflict::Update | OnConflict::UpdateAndTell => {
             assignment_order(&model.assignments, &model.guard, &inserts).unwrap_or_default()
         }
-        OnConflict::NothingAndTell => Vec::new(),
+        OnConflict::NothingAndTell => Ordered::default(),
     };
+    let asks_once = ordered.asks_once;
     let assign = |assignment: &Assignment| {
         let name = model.columns[assignment.column].name.as_str();
-        (name, guarded_value(dialect, model, assignment))
+        (name, guarded_value(dialect, model, assignment, asks_once))
     };
-    let mut ordered = ordered.into_iter().map(assign);
+    let mut ordered = ordered.assignments.into_iter().map(assign);
     let key = model.columns[model.target.first_column()].name.as_str();
     let (column, mut value) = ordered.next().unwrap_or_else(|| (key, dialect.stored(key)));
     if let (Some(deleted), OnConflict::Update | OnConflict::UpdateAndTell) =
@@ -260,7 +265,7 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
     let guarded = format!(
         "{} = IF({}, {value}, {})",
         quote::<MySql>(column),
-        guard(dialect, model, conflict),
+        guard(dialect, model, conflict, asks_once),
         raise(&dialect.stored(column))
     );
     let rest = ordered.map(|(column, value)| format!("{} = {value}", quote::<MySql>(column)));
@@ -269,12 +274,22 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
 
 /// The value of an assignment, or the old one where the update's condition does not hold. Of `skip_unchanged` only clocks need
 /// to know: the server writes nothing by itself where all other values are equal.
-fn guarded_value(dialect: &MySql, model: &Model, assignment: &Assignment) -> String {
+fn guarded_value(
+    dialect: &MySql,
+    model: &Model,
+    assignment: &Assignment,
+    asks_once: bool,
+) -> String {
     let value = Writer::assigned(dialect, model, assignment);
     let column = &model.columns[assignment.column];
-    let mut conditions: Vec<_> = condition(dialect, model).into_iter().collect();
-    if model.guard.skip_unchanged && !is_compared(assignment, &column.insert) {
-        conditions.push(would_change(dialect, model));
+    let mut conditions = Vec::new();
+    if asks_once {
+        conditions.push(APPLIED.to_owned());
+    } else {
+        conditions.extend(condition(dialect, model));
+        if model.guard.skip_unchanged && !is_compared(assignment, &column.insert) {
+            conditions.push(would_change(dialect, model));
+        }
     }
     if conditions.is_empty() {
         return value;
@@ -312,12 +327,12 @@ fn would_change(dialect: &MySql, model: &Model) -> String {
 ///
 /// The number handed to `LAST_INSERT_ID` comes back in the reply. Its lowest bit says whether the update was applied; it has
 /// to be computed from a column, or the server folds the call away.
-fn guard(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
+fn guard(dialect: &MySql, model: &Model, conflict: OnConflict, asks_once: bool) -> String {
     let (same_key, keys) = same_key(dialect, model);
     let applied = match conflict {
-        OnConflict::Update => return same_key,
+        OnConflict::Update if !asks_once => return same_key,
         OnConflict::NothingAndTell => format!("{} IS NULL", keys[0]),
-        OnConflict::UpdateAndTell => {
+        OnConflict::Update | OnConflict::UpdateAndTell => {
             let mut conditions: Vec<_> = condition(dialect, model).into_iter().collect();
             conditions.extend(
                 model
@@ -337,7 +352,11 @@ fn guard(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
             }
         }
     };
-    format!("{same_key} AND LAST_INSERT_ID({MARK}nonce{MARK} | ({applied})) IS NOT NULL")
+    let number = match conflict {
+        OnConflict::Update => applied,
+        _ => format!("{MARK}nonce{MARK} | ({applied})"),
+    };
+    format!("{same_key} AND LAST_INSERT_ID({number}) IS NOT NULL")
 }
 
 /// `` `users`.`email` = VALUES(`email`) ``, and the stored row's side of each part.
