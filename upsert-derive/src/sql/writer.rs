@@ -203,7 +203,8 @@ impl<'a, S: Spelling> Writer<'a, S> {
         format!("({text})")
     }
 
-    /// A computation; one that is a `result` itself may be done in the column's own type, which its range then checks.
+    /// A computation; a single operation that is a `result` itself may be done in the operands' own type, where that holds all
+    /// that the column does.
     fn computation(&self, expr: &Expr, result: bool, range: Option<(i64, i64)>) -> String {
         let kind = self.kind(expr);
         let writer = Self {
@@ -211,8 +212,12 @@ impl<'a, S: Spelling> Writer<'a, S> {
             ..*self
         };
         let single = expr.parts().iter().all(|part| !is_computed(part));
+        let is_enough = range.is_some_and(|range| {
+            let mut parts = expr.parts().into_iter();
+            parts.any(|part| self.holds(part, range))
+        });
         let mut leaves = Vec::new();
-        let text = writer.compute(expr, !(result && single), &mut leaves);
+        let text = writer.compute(expr, !(result && single && is_enough), &mut leaves);
         let computation = Computation {
             kind,
             leaves,
@@ -282,6 +287,16 @@ impl<'a, S: Spelling> Writer<'a, S> {
         } else {
             text
         }
+    }
+
+    /// Whether the type of an integer holds all of a range.
+    fn holds(&self, expr: &Expr, range: (i64, i64)) -> bool {
+        let own = match expr {
+            Expr::Column(_, column) => types::integer_range(self.model.columns[*column].ty),
+            Expr::Bound(field) => types::integer_range(self.model.fields[*field].ty),
+            _ => None,
+        };
+        own.is_some_and(|own| own.0 <= range.0 && range.1 <= own.1)
     }
 
     /// Whether it is a float to the database too.

@@ -24,11 +24,12 @@ use generate::Case;
 use tree::{Place, Value};
 
 /// The fields of the struct that the expressions are about, without the one that takes the result.
-pub(super) const FIELDS: [(&str, &str); 14] = [
+pub(super) const FIELDS: [(&str, &str); 15] = [
     ("k", "i64"),
     ("a", "Option<i64>"),
     ("b", "Option<i64>"),
     ("c", "Option<i32>"),
+    ("d", "Option<i16>"),
     ("f", "Option<f64>"),
     ("g", "Option<f64>"),
     ("s", "Option<String>"),
@@ -109,6 +110,9 @@ fn expected(case: &Case) -> Result<Value, Stop> {
         Value::Int(value) if case.result == "Option<i32>" && i32::try_from(value).is_err() => {
             Err(Stop::Raise)
         }
+        Value::Int(value) if case.result == "Option<i16>" && i16::try_from(value).is_err() => {
+            Err(Stop::Raise)
+        }
         Value::Int(value) if case.result == "Option<f64>" => {
             evaluate::as_float(value).map(Value::Float)
         }
@@ -172,11 +176,8 @@ fn source(case: &Case) -> String {
     let (on_struct, on_result) = match case.place {
         Place::Update => (String::new(), format!("#[upsert(update = {expression})]")),
         Place::Insert => (String::new(), format!("#[upsert(insert = {expression})]")),
-        // What a condition reads is not assigned, or two columns of it would wait for each other on MySQL.
-        Place::Where => (
-            format!(", insert_only = \"a, b, c, f, g, s, t, p, q\", update_where({expression})"),
-            String::new(),
-        ),
+        // It reads columns that are assigned: it must see their old values.
+        Place::Where => (format!(", update_where({expression})"), String::new()),
     };
     format!(
         "#[upsert(table = \"{}\", conflict = \"k\"{on_struct})] struct Row {{ {}, {on_result} r: {} }}",
