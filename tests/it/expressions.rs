@@ -423,6 +423,11 @@ dialect_tests! {
         }
         let row = Floats { k: 1, ..Floats::default() }.upsert(&db.pool).await?;
         assert_eq!((row.rounded, row.whole, row.third, row.largest), (None, None, None, Some(1.5)));
+        // To a large odd number, a half cannot be added.
+        for (x, rounded) in [(4_503_599_627_370_495.5, 4_503_599_627_370_496.0), (-4_503_599_627_370_497.0, -4_503_599_627_370_497.0)] {
+            let row = Floats { k: 1, x: Some(x), ..Floats::default() }.upsert(&db.pool).await?;
+            assert_eq!((row.rounded, row.whole), (Some(rounded), Some(x as i64)), "{x}");
+        }
         for x in [1e19, -1e19] {
             let error = Floats { k: 1, x: Some(x), ..Floats::default() }.upsert(&db.pool).await;
             assert_eq!(error.expect_err("no integer is as large").kind(), ErrorKind::OutOfRange);

@@ -1,6 +1,6 @@
 //! The text of MySQL and MariaDB: the guard that makes a conflict target, the nonce, and the order of assignments.
 
-use super::spelling::{Operand, Spelling};
+use super::spelling::{ALMOST_HALF, Operand, Spelling};
 use super::sqlite::ignoring_null;
 use super::writer::Writer;
 use super::{
@@ -117,8 +117,16 @@ impl Spelling for MySql<'_> {
         format!("CHAR_LENGTH({value})")
     }
 
-    fn round(&self, value: &str) -> String {
-        format!("SIGN({value}) * FLOOR(ABS({value}) + 0.5)")
+    /// The servers' own `ROUND` takes halves of a float to the even number.
+    fn round(&self, value: &str, kind: Kind) -> String {
+        match kind {
+            Kind::Float => {
+                let almost_half = self.float(ALMOST_HALF);
+                format!("TRUNCATE({value} + SIGN({value}) * {almost_half}, 0)")
+            }
+            Kind::Decimal => format!("ROUND({value})"),
+            _ => format!("SIGN({value}) * FLOOR(ABS({value}) + 0.5)"),
+        }
     }
 
     fn cast(&self, value: &str, from: Kind, to: CastTo) -> String {

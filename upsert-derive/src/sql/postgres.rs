@@ -1,7 +1,7 @@
 //! PostgreSQL's text.
 
 use super::on_conflict::{self, OnConflict, stored_name};
-use super::spelling::Spelling;
+use super::spelling::{ALMOST_HALF, Spelling};
 use super::writer::Writer;
 use super::{Statement, index_name, join, qualified, quote, returned, select, table, target};
 use crate::expr::{CastTo, Piece, Raw};
@@ -68,8 +68,15 @@ impl Spelling for Postgres<'_> {
     }
 
     /// PostgreSQL's own `round` takes halves of a float to the even number.
-    fn round(&self, value: &str) -> String {
-        format!("sign({value}) * floor(abs({value}) + 0.5)")
+    fn round(&self, value: &str, kind: Kind) -> String {
+        match kind {
+            Kind::Float => {
+                let almost_half = self.float(ALMOST_HALF);
+                format!("trunc({value} + sign({value}) * {almost_half})")
+            }
+            Kind::Decimal => format!("round({value})"),
+            _ => format!("sign({value}) * floor(abs({value}) + 0.5)"),
+        }
     }
 
     fn cast(&self, value: &str, from: Kind, to: CastTo) -> String {

@@ -186,7 +186,7 @@ impl<'a, S: Spelling> Writer<'a, S> {
             Function::Length => self.spelling.length(&join(written())),
             Function::Abs => format!("abs({})", self.widened(&values[0], self.write(&values[0]))),
             Function::Round if self.kind(&values[0]) == Kind::Integer => join(written()),
-            Function::Round => self.spelling.round(&join(written())),
+            Function::Round => self.spelling.round(&sides()[0], self.kind(&values[0])),
         }
     }
 

@@ -264,7 +264,8 @@ fn call(name: &str, mut values: Vec<Value>) -> Result<Value, Stop> {
     match (name, &values[0]) {
         ("abs", Value::Int(value)) => value.checked_abs().map(Value::Int).ok_or(Stop::Raise),
         ("abs", Value::Float(value)) => Ok(Value::Float(value.abs())),
-        ("round", Value::Float(value)) if value.abs() > (EXACT / 4) as f64 => {
+        // SQLite adds a half.
+        ("round", Value::Float(value)) if value.abs() == 0.5_f64.next_down() => {
             Err(Stop::Unspecified)
         }
         ("round", Value::Float(value)) => Ok(Value::Float(value.round())),

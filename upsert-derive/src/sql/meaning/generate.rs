@@ -88,7 +88,21 @@ fn row() -> impl Strategy<Value = Values> {
     let short = nullable(short.prop_map(Value::Int).boxed());
     let float = || {
         let values = [
-            0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, -7.25, 100.0, 1e10, 1e200, -1e200,
+            0.0,
+            0.5,
+            -0.5,
+            1.5,
+            2.5,
+            -2.5,
+            3.0,
+            -7.25,
+            100.0,
+            1e10,
+            1e200,
+            -1e200,
+            // The largest number with a half, and an odd one that has no room for any.
+            4_503_599_627_370_495.5,
+            -4_503_599_627_370_497.0,
         ];
         nullable(select(values.to_vec()).prop_map(Value::Float).boxed())
     };
