@@ -249,9 +249,15 @@ impl<'a, S: Spelling> Writer<'a, S> {
         }
     }
 
-    /// The right operand. What is divided by something infinite would be nothing, and the overflow forgotten.
+    /// The right operand. What is divided by something infinite would be nothing, and a remainder of what outgrew the integers
+    /// may be NULL: the overflow would be forgotten.
     fn divisor(&self, operator: Operator, right: &Expr, leaves: &mut Vec<String>) -> String {
-        if operator == Operator::Divide && self.kind(right) == Kind::Float {
+        let forgets = match operator {
+            Operator::Divide => self.kind(right) == Kind::Float,
+            Operator::Remainder => is_computed(right),
+            _ => false,
+        };
+        if forgets {
             self.leaf(right, leaves)
         } else {
             self.operand(right, false, leaves)

@@ -21,6 +21,15 @@ pub(super) type Values = Vec<(&'static str, Value)>;
 pub(super) struct Row<'a> {
     pub old: &'a Values,
     pub new: &'a Values,
+    pub place: Place,
+}
+
+impl Row<'_> {
+    /// Whether a database may compute an expression before it looks at any row, because no column is in it: only literals, and
+    /// what is bound.
+    fn is_early(&self, tree: &Tree) -> bool {
+        self.place == Place::Insert || !has_stored_column(tree)
+    }
 }
 
 /// Floats are exact for integers up to here.
@@ -41,16 +50,10 @@ pub(super) fn evaluate(tree: &Tree, row: &Row) -> Result<Value, Stop> {
     }
 }
 
-/// Whether a part raises that a database may compute before it chooses a branch, because no column is in it: literals, and on
-/// PostgreSQL what is bound.
-pub(super) fn may_raise_early(tree: &Tree, place: Place, row: &Row) -> bool {
-    let is_early = place == Place::Insert || !has_stored_column(tree);
-    let raises = is_early && evaluate(tree, row).is_err();
-    raises
-        || tree
-            .parts()
-            .iter()
-            .any(|part| may_raise_early(part, place, row))
+/// Whether a part raises that a database may compute before it chooses a branch.
+pub(super) fn may_raise_early(tree: &Tree, row: &Row) -> bool {
+    let raises = row.is_early(tree) && evaluate(tree, row).is_err();
+    raises || tree.parts().iter().any(|part| may_raise_early(part, row))
 }
 
 fn has_stored_column(tree: &Tree) -> bool {
@@ -69,6 +72,8 @@ fn value(tree: &Tree, row: &Row) -> Result<Value, Stop> {
         }
         Tree::Literal(value) => Ok(value.clone()),
         Tree::Negate(inner) => match evaluate(inner, row)? {
+            // MariaDB makes a decimal of it, which may then be divided.
+            Value::Int(i64::MIN) if row.is_early(inner) => Err(Stop::Unspecified),
             Value::Int(value) => value.checked_neg().map(Value::Int).ok_or(Stop::Raise),
             Value::Float(value) => Ok(Value::Float(-value)),
             other => Ok(other),

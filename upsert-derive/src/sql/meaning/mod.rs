@@ -97,9 +97,10 @@ fn expected(case: &Case) -> Result<Value, Stop> {
     let row = Row {
         old,
         new: &case.new,
+        place: case.place,
     };
     let value = evaluate(&case.tree, &row)?;
-    if may_raise_early(&case.tree, case.place, &row) {
+    if may_raise_early(&case.tree, &row) {
         return Err(Stop::Unspecified);
     }
     if case.place == Place::Where {
