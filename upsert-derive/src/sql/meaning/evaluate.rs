@@ -174,6 +174,8 @@ fn integers(operator: &str, values: &[Value]) -> Result<Value, Stop> {
     };
     let value = match operator {
         "+" => one.checked_add(two),
+        // MariaDB gives the least integer here too.
+        "-" if one == 0 && two == i64::MIN => return Err(Stop::Unspecified),
         "-" => one.checked_sub(two),
         // MySQL takes the least integer for an overflow here.
         "*" if one.checked_mul(two) == Some(i64::MIN) => return Err(Stop::Unspecified),
