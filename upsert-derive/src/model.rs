@@ -25,6 +25,8 @@ pub(crate) struct Model<'a> {
     /// What is bound, in order: the columns' values, then what only expressions read.
     pub binds: Vec<Bind>,
     pub target: Target,
+    /// The words by which the target was given.
+    pub target_options: &'a Options,
     /// What DO UPDATE sets; empty for a struct that is nothing but its key.
     pub assignments: Vec<Assignment>,
     pub guard: Guard,
@@ -203,6 +205,7 @@ impl<'a> Model<'a> {
             columns,
             binds,
             target,
+            target_options,
             assignments,
             guard,
             output,

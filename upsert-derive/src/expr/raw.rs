@@ -1,15 +1,17 @@
 //! `sql("…")`: literal SQL, in which `{old.x}` and `{new.x}` stand for columns.
 
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{Expr as SynExpr, Lit, LitStr, Token};
 
 use super::read::{Scope, column};
 use super::{Expr, Side};
-use crate::diagnostics::{Faults, did_you_mean};
+use crate::diagnostics::{At, Faults, did_you_mean};
 
 /// The text for each dialect that has one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Raw {
+    pub at: At,
     pub postgres: Option<Vec<Piece>>,
     pub sqlite: Option<Vec<Piece>>,
     pub mysql: Option<Vec<Piece>>,
@@ -60,15 +62,18 @@ pub(super) fn read(
     scope: &Scope,
     faults: &mut Faults,
 ) -> Option<Expr> {
+    let at = At(call.func.span());
     if let (Some(literal), 1) = (arguments.first().and_then(text), arguments.len()) {
         let pieces = pieces(literal, &DIALECTS, scope, faults)?;
         return Some(Expr::Raw(Raw {
+            at,
             postgres: Some(pieces.clone()),
             sqlite: Some(pieces.clone()),
             mysql: Some(pieces),
         }));
     }
     let mut raw = Raw {
+        at,
         postgres: None,
         sqlite: None,
         mysql: None,
@@ -112,13 +117,7 @@ pub(super) fn read(
         }
         *slot = Some(pieces(literal, &[&name], scope, faults)?);
     }
-    if raw
-        == (Raw {
-            postgres: None,
-            sqlite: None,
-            mysql: None,
-        })
-    {
+    if arguments.is_empty() {
         faults.over(
             call,
             "`sql` needs a text: `sql(\"{old.tags} || {new.tags}\")`",
