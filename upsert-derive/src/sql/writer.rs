@@ -171,12 +171,8 @@ impl<'a, S: Spelling> Writer<'a, S> {
         };
         match function {
             Function::Coalesce => format!("COALESCE({})", join(written())),
-            Function::Greatest => self
-                .spelling
-                .extreme("greatest", &written().collect::<Vec<_>>()),
-            Function::Least => self
-                .spelling
-                .extreme("least", &written().collect::<Vec<_>>()),
+            Function::Greatest => self.extreme("greatest", values),
+            Function::Least => self.extreme("least", values),
             Function::NullIf => format!("NULLIF({})", join(written())),
             Function::IsNull => format!("{} IS NULL", sides()[0]),
             Function::Distinct => self.spelling.distinct(&sides()[0], &sides()[1]),
@@ -188,6 +184,19 @@ impl<'a, S: Spelling> Writer<'a, S> {
             Function::Round if self.kind(&values[0]) == Kind::Integer => join(written()),
             Function::Round => self.spelling.round(&sides()[0], self.kind(&values[0])),
         }
+    }
+
+    /// A NULL in so many words has no say, and MariaDB would compute with floats beside it.
+    fn extreme(&self, function: &str, values: &[Expr]) -> String {
+        let values: Vec<_> = values
+            .iter()
+            .filter(|value| **value != Expr::Null)
+            .collect();
+        if let [only] = values[..] {
+            return self.side(only);
+        }
+        let written: Vec<_> = values.into_iter().map(|value| self.write(value)).collect();
+        self.spelling.extreme(function, &written)
     }
 
     fn raw(&self, raw: &Raw) -> String {
