@@ -139,6 +139,26 @@ struct Price {
     price: Decimal,
 }
 
+/// A value of more digits than its column has.
+#[derive(Debug, Upsert)]
+#[upsert(table = "taxed", conflict = "k", skip_unchanged, returning = "gross")]
+struct Taxed {
+    k: i64,
+    net: Decimal,
+    #[upsert(update = new.net * 1.1)]
+    gross: Decimal,
+}
+
+/// The same, rounded beforehand.
+#[derive(Debug, Upsert)]
+#[upsert(table = "taxed", conflict = "k", skip_unchanged, returning = "gross")]
+struct TaxedAndRounded {
+    k: i64,
+    net: Decimal,
+    #[upsert(update = sql("round({new.net} * 1.1, 2)"))]
+    gross: Decimal,
+}
+
 #[derive(Debug, Upsert)]
 #[upsert(table = "documents", conflict = "k", skip_unchanged, returning = "k")]
 struct Document {
@@ -576,6 +596,31 @@ dialect_tests! {
         assert_eq!(row("1.0")?.upsert(&db.pool).execute().await?, 0);
         assert_eq!(row("1.00")?.upsert(&db.pool).execute().await?, 1);
         assert_eq!(db.one::<String>("SELECT price::text FROM prices").await?, "1.00");
+        Ok(())
+    }
+
+    /// The value is compared before its column rounds it: it is written again, and never forgotten.
+    #[on(postgres, mysql)]
+    async fn a_value_that_its_column_rounds_counts_as_a_change(db: Db) -> Result<()> {
+        db.run("CREATE TABLE taxed (k BIGINT PRIMARY KEY, net NUMERIC(10, 2), gross NUMERIC(10, 2))").await?;
+        let decimal = |text: &str| text.parse::<Decimal>();
+        for (net, gross, action) in [
+            ("1.10", "1.21", Action::Inserted),
+            ("1.10", "1.21", Action::Updated),
+            ("1.10", "1.21", Action::Updated),
+            ("1.11", "1.22", Action::Updated),
+        ] {
+            let row = Taxed { k: 1, net: decimal(net)?, gross: decimal(gross)? };
+            assert_eq!(row.upsert(&db.pool).with_action().await?, Upserted { row: decimal(gross)?, action }, "{net}");
+        }
+        for (net, gross, action) in [
+            ("1.11", "1.22", Action::Unchanged),
+            ("1.10", "1.21", Action::Updated),
+            ("1.10", "1.21", Action::Unchanged),
+        ] {
+            let row = TaxedAndRounded { k: 1, net: decimal(net)?, gross: decimal("0")? };
+            assert_eq!(row.upsert(&db.pool).with_action().await?, Upserted { row: decimal(gross)?, action }, "{net}");
+        }
         Ok(())
     }
 
