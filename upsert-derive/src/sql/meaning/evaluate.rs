@@ -56,6 +56,17 @@ pub(super) fn may_raise_early(tree: &Tree, row: &Row) -> bool {
     raises || tree.parts().iter().any(|part| may_raise_early(part, row))
 }
 
+/// Whether integers outgrow 64 bits on the way, where no column is among them: MariaDB then computes with decimals, and
+/// raises only if the whole does not fit.
+pub(super) fn may_outgrow_early(tree: &Tree, row: &Row) -> bool {
+    let outgrows = |part: &Tree| {
+        let computes = matches!(part, Tree::Negate(_) | Tree::Binary("+" | "-" | "*", _));
+        computes && row.is_early(part) && evaluate(part, row) == Err(Stop::Raise)
+    };
+    let parts = tree.parts();
+    parts.iter().any(outgrows) || parts.iter().any(|part| may_outgrow_early(part, row))
+}
+
 fn has_stored_column(tree: &Tree) -> bool {
     match tree {
         Tree::Column(_, name, _) => !PARAMS.contains(name),
@@ -72,8 +83,6 @@ fn value(tree: &Tree, row: &Row) -> Result<Value, Stop> {
         }
         Tree::Literal(value) => Ok(value.clone()),
         Tree::Negate(inner) => match evaluate(inner, row)? {
-            // MariaDB makes a decimal of it, which may then be divided.
-            Value::Int(i64::MIN) if row.is_early(inner) => Err(Stop::Unspecified),
             Value::Int(value) => value.checked_neg().map(Value::Int).ok_or(Stop::Raise),
             Value::Float(value) => Ok(Value::Float(-value)),
             other => Ok(other),
