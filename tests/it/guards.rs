@@ -139,6 +139,22 @@ struct Price {
     price: Decimal,
 }
 
+/// Columns that each compare in a way of their own.
+#[derive(Debug, Clone, Upsert)]
+#[upsert(table = "kinds", conflict = "k", skip_unchanged, now = "updated_at", returning = "updated_at")]
+struct Kinds {
+    k: i64,
+    single: f32,
+    double: f64,
+    bytes: Vec<u8>,
+    flag: Option<bool>,
+    #[upsert(json)]
+    tags: Vec<String>,
+    document: serde_json::Value,
+    at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
 /// A value of more digits than its column has.
 #[derive(Debug, Upsert)]
 #[upsert(table = "taxed", conflict = "k", skip_unchanged, returning = "gross")]
@@ -596,6 +612,44 @@ dialect_tests! {
         assert_eq!(row("1.0")?.upsert(&db.pool).execute().await?, 0);
         assert_eq!(row("1.00")?.upsert(&db.pool).execute().await?, 1);
         assert_eq!(db.one::<String>("SELECT price::text FROM prices").await?, "1.00");
+        Ok(())
+    }
+
+    async fn values_of_every_kind_are_compared(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "kinds" ("k" BIGINT PRIMARY KEY, "single" FLOAT(24), "double" DOUBLE PRECISION, "bytes" {bytes},
+            "flag" BOOLEAN, "tags" {json}, "document" {json}, "at" {instant}, "updated_at" {instant})"#).await?;
+        let one = Kinds {
+            k: 1,
+            single: 0.1,
+            double: 0.1 + 0.2,
+            bytes: vec![0, 255],
+            flag: None,
+            tags: vec!["ä".to_owned()],
+            document: serde_json::json!({ "b": [1.5, null], "a": "x" }),
+            at: "2024-05-05T10:00:00.5Z".parse()?,
+            updated_at: DateTime::UNIX_EPOCH,
+        };
+        let mut stamp = one.upsert(&db.pool).await?;
+        let changes: [fn(&mut Kinds); 7] = [
+            |row| row.single = 0.2,
+            |row| row.double = 0.3,
+            |row| row.bytes = vec![0],
+            |row| row.flag = Some(false),
+            |row| row.tags.push("b".to_owned()),
+            |row| row.document = serde_json::json!({ "b": [1.5, null], "a": "X" }),
+            |row| row.at += Duration::microseconds(1),
+        ];
+        let mut row = one;
+        for (number, change) in changes.iter().enumerate() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            let again = row.upsert(&db.pool).with_action().await?;
+            assert_eq!(again, Upserted { row: stamp, action: Action::Unchanged }, "before change {number}");
+            change(&mut row);
+            let changed = row.upsert(&db.pool).with_action().await?;
+            assert_eq!(changed.action, Action::Updated, "change {number}");
+            assert!(changed.row > stamp, "change {number}");
+            stamp = changed.row;
+        }
         Ok(())
     }
 
