@@ -141,7 +141,13 @@ struct Price {
 
 /// Columns that each compare in a way of their own.
 #[derive(Debug, Clone, Upsert)]
-#[upsert(table = "kinds", conflict = "k", skip_unchanged, now = "updated_at", returning = "updated_at")]
+#[upsert(
+    table = "kinds",
+    conflict = "k",
+    skip_unchanged,
+    now = "updated_at",
+    returning = "updated_at"
+)]
 struct Kinds {
     k: i64,
     single: f32,

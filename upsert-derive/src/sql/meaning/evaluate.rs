@@ -92,9 +92,13 @@ fn value(tree: &Tree, row: &Row) -> Result<Value, Stop> {
             other => Ok(other),
         },
         Tree::Binary(operator @ ("&&" | "||"), sides) => {
-            let left = evaluate(&sides[0], row)?;
-            let right = evaluate(&sides[1], row).map_err(|_| Stop::Unspecified)?;
             let deciding = Value::Bool(*operator == "||");
+            let (left, right) = (evaluate(&sides[0], row), evaluate(&sides[1], row));
+            // The side that decides may be looked at first.
+            if left.is_err() && right.as_ref() == Ok(&deciding) {
+                return Err(Stop::Unspecified);
+            }
+            let (left, right) = (left?, right.map_err(|_| Stop::Unspecified)?);
             Ok(if left == deciding || right == deciding {
                 deciding
             } else if left == Value::Null || right == Value::Null {

@@ -21,7 +21,7 @@ use crate::{model, parse};
 use databases::{Database, Outcome};
 use evaluate::{Row, Stop, evaluate, may_outgrow_early, may_raise_early};
 use generate::Case;
-use tree::{Place, Value};
+use tree::{Place, Tree, Value};
 
 /// The fields of the struct that the expressions are about, without the one that takes the result.
 pub(super) const FIELDS: [(&str, &str); 15] = [
@@ -176,7 +176,11 @@ fn source(case: &Case) -> String {
         };
         format!("{param}{name}: {ty}")
     });
-    let expression = &case.tree;
+    // A text that looks like an expression would be taken for one in quotes.
+    let expression = match &case.tree {
+        Tree::Literal(Value::Text(_)) => format!("({})", case.tree),
+        tree => tree.to_string(),
+    };
     let (on_struct, on_result) = match case.place {
         Place::Update => (String::new(), format!("#[upsert(update = {expression})]")),
         Place::Insert => (String::new(), format!("#[upsert(insert = {expression})]")),
