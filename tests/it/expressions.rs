@@ -346,6 +346,21 @@ struct Decimals {
     largest: Option<Decimal>,
 }
 
+/// Columns that hold more than what they are computed from.
+#[derive(Debug, Upsert)]
+#[upsert(table = "widths", conflict = "k")]
+struct Widths {
+    k: i64,
+    short: i16,
+    int: i32,
+    #[upsert(update = new.short * new.short)]
+    product: i32,
+    #[upsert(update = if new.k == 1 { -new.int } else { 0 })]
+    negated: i64,
+    #[upsert(update = coalesce(new.int + new.int, 0))]
+    float: f64,
+}
+
 #[derive(Debug, Upsert)]
 #[upsert(table = "words", conflict = "k")]
 struct Literal {
@@ -358,6 +373,8 @@ struct Literal {
         mysql = "LOCATE('b', {new.word})"
     ) + 1)]
     place: i64,
+    #[upsert(update = sql("REPLACE('{{{{x}}', 'x', {new.word})"))]
+    braced: Option<String>,
     #[upsert(insert = sql("1 + {new.step}"), update = old.steps + sql("{new.step}") + 0)]
     steps: i64,
     #[upsert(param)]
@@ -423,6 +440,11 @@ dialect_tests! {
         }
         let row = Floats { k: 1, ..Floats::default() }.upsert(&db.pool).await?;
         assert_eq!((row.rounded, row.whole, row.third, row.largest), (None, None, None, Some(1.5)));
+        // To a large odd number, a half cannot be added.
+        for (x, rounded) in [(4_503_599_627_370_495.5, 4_503_599_627_370_496.0), (-4_503_599_627_370_497.0, -4_503_599_627_370_497.0)] {
+            let row = Floats { k: 1, x: Some(x), ..Floats::default() }.upsert(&db.pool).await?;
+            assert_eq!((row.rounded, row.whole), (Some(rounded), Some(x as i64)), "{x}");
+        }
         for x in [1e19, -1e19] {
             let error = Floats { k: 1, x: Some(x), ..Floats::default() }.upsert(&db.pool).await;
             assert_eq!(error.expect_err("no integer is as large").kind(), ErrorKind::OutOfRange);
@@ -720,14 +742,24 @@ dialect_tests! {
         Ok(())
     }
 
+    async fn of_integers_that_are_narrower_than_their_column(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "widths" ("k" BIGINT PRIMARY KEY, "short" SMALLINT, "int" INTEGER, "product" INTEGER, "negated" BIGINT, "float" DOUBLE PRECISION)"#).await?;
+        let row = Widths { k: 1, short: i16::MIN, int: i32::MIN, product: 0, negated: 0, float: 0.0 };
+        row.upsert(&db.pool).await?;
+        let row = row.upsert(&db.pool).await?;
+        assert_eq!((row.product, row.negated, row.float), (1 << 30, 1 << 31, -4_294_967_296.0));
+        Ok(())
+    }
+
     async fn of_literal_sql(db: Db) -> Result<()> {
-        db.run(r#"CREATE TABLE "words" ("k" BIGINT PRIMARY KEY, "word" {text}, "place" BIGINT, "steps" BIGINT)"#).await?;
-        let row = |word: &str, step| Literal { k: 1, word: word.to_owned(), place: 0, steps: 0, step };
+        db.run(r#"CREATE TABLE "words" ("k" BIGINT PRIMARY KEY, "word" {text}, "place" BIGINT, "braced" {text}, "steps" BIGINT)"#).await?;
+        let row = |word: &str, step| Literal { k: 1, word: word.to_owned(), place: 0, braced: None, steps: 0, step };
         assert_eq!(row("first", 4).upsert(&db.pool).await?.steps, 5);
         let kept = row("abc", 2).upsert(&db.pool).await?;
         assert_eq!((kept.word.as_str(), kept.place, kept.steps), ("first", 3, 7));
         let taken = row("xyz", 1).upsert(&db.pool).await?;
         assert_eq!((taken.word.as_str(), taken.place, taken.steps), ("xyz", 1, 8));
+        assert_eq!(taken.braced.as_deref(), Some("{{xyz}"));
         Ok(())
     }
 }

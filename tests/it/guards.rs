@@ -139,6 +139,48 @@ struct Price {
     price: Decimal,
 }
 
+/// Columns that each compare in a way of their own.
+#[derive(Debug, Clone, Upsert)]
+#[upsert(
+    table = "kinds",
+    conflict = "k",
+    skip_unchanged,
+    now = "updated_at",
+    returning = "updated_at"
+)]
+struct Kinds {
+    k: i64,
+    single: f32,
+    double: f64,
+    bytes: Vec<u8>,
+    flag: Option<bool>,
+    #[upsert(json)]
+    tags: Vec<String>,
+    document: serde_json::Value,
+    at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+/// A value of more digits than its column has.
+#[derive(Debug, Upsert)]
+#[upsert(table = "taxed", conflict = "k", skip_unchanged, returning = "gross")]
+struct Taxed {
+    k: i64,
+    net: Decimal,
+    #[upsert(update = new.net * 1.1)]
+    gross: Decimal,
+}
+
+/// The same, rounded beforehand.
+#[derive(Debug, Upsert)]
+#[upsert(table = "taxed", conflict = "k", skip_unchanged, returning = "gross")]
+struct TaxedAndRounded {
+    k: i64,
+    net: Decimal,
+    #[upsert(update = sql("round({new.net} * 1.1, 2)"))]
+    gross: Decimal,
+}
+
 #[derive(Debug, Upsert)]
 #[upsert(table = "documents", conflict = "k", skip_unchanged, returning = "k")]
 struct Document {
@@ -149,6 +191,63 @@ struct Document {
     point: String,
     #[upsert(param)]
     x: f64,
+}
+
+/// The condition reads two columns that are both assigned, so MySQL and MariaDB cannot leave either for the end.
+#[derive(Debug, Clone, PartialEq, Upsert)]
+#[upsert(
+    table = "releases",
+    conflict = "k",
+    update_where(new.major > old.major || new.major == old.major && new.minor > old.minor)
+)]
+struct Release {
+    k: String,
+    major: i64,
+    minor: Option<i64>,
+    #[upsert(update = old.major * 100 + old.minor)]
+    before: Option<i64>,
+    name: String,
+}
+
+const RELEASES: &str = r#"CREATE TABLE "releases" (
+    "id" {id}, "k" {text} NOT NULL UNIQUE, "major" BIGINT NOT NULL, "minor" BIGINT, "before" BIGINT, "name" {text} NOT NULL
+)"#;
+
+fn release(k: &str, major: i64, minor: Option<i64>) -> Release {
+    Release {
+        k: k.to_owned(),
+        major,
+        minor,
+        before: None,
+        name: format!("{major}.{minor:?}"),
+    }
+}
+
+/// The clock has to come before what `skip_unchanged` compares, and after itself, since the condition reads it.
+#[derive(Debug, Upsert)]
+#[upsert(
+    table = "stamped",
+    conflict = "k",
+    skip_unchanged,
+    update_where(new.stock >= old.stock && old.updated_at <= new.updated_at),
+    now = "updated_at",
+    returning = "updated_at"
+)]
+struct StampedAfter {
+    k: String,
+    name: String,
+    stock: i64,
+    updated_at: DateTime<Utc>,
+}
+
+/// The rule of one column reads another, by which the condition goes.
+#[derive(Debug, Upsert)]
+#[upsert(table = "items", conflict = "k", update_where(new.n > old.n), returning = "n, version")]
+struct Waiting {
+    k: String,
+    #[upsert(update = old.version + new.n)]
+    n: i64,
+    version: i64,
 }
 
 /// What a guard has no say in: no row was there, or none is to be touched.
@@ -285,6 +384,94 @@ dialect_tests! {
         assert_eq!(row.upsert(&db.pool).with_action().await?.action, Action::Inserted);
         let row = Larger { k: "c".to_owned(), n: None, version: None };
         assert_eq!(row.upsert(&db.pool).execute().await?, 1);
+        Ok(())
+    }
+
+    async fn a_condition_on_two_columns_that_are_assigned(db: Db) -> Result<()> {
+        db.run(RELEASES).await?;
+        let stored = r#"DELETE FROM "releases"; INSERT INTO "releases" ("k", "major", "minor", "before", "name") VALUES ('a', 2, 5, 7, 'old')"#;
+        for (major, minor, updated) in [
+            (2, Some(6), true),
+            (3, Some(0), true),
+            (3, None, true),
+            (2, Some(5), false),
+            (2, Some(4), false),
+            (1, Some(9), false),
+            (2, None, false),
+        ] {
+            let row = release("a", major, minor);
+            let (upserted, rows) = all_ways!(db, stored, row);
+            let expected = if updated {
+                (Action::Updated, major, minor, Some(205), row.name)
+            } else {
+                (Action::Unchanged, 2, Some(5), Some(7), "old".to_owned())
+            };
+            let Upserted { row, action } = upserted;
+            assert_eq!((action, row.major, row.minor, row.before, row.name), expected, "{major} {minor:?}");
+            assert_eq!(rows, u64::from(updated), "{major} {minor:?}");
+        }
+        db.run(r#"UPDATE "releases" SET "major" = 2, "minor" = NULL"#).await?;
+        let unknown = release("a", 2, Some(9)).upsert(&db.pool).with_action().await?;
+        assert_eq!((unknown.action, unknown.row.minor), (Action::Unchanged, None));
+        assert_eq!(release("b", 1, None).upsert(&db.pool).with_action().await?.action, Action::Inserted);
+        Ok(())
+    }
+
+    async fn a_condition_on_a_column_that_a_rule_reads(db: Db) -> Result<()> {
+        db.run(ITEMS).await?;
+        let row = |n| Waiting { k: "a".to_owned(), n, version: n };
+        row(1).upsert(&db.pool).await?;
+        for (n, expected) in [(2, (3, 2)), (3, (3, 2)), (4, (6, 4))] {
+            assert_eq!(row(n).upsert(&db.pool).await?, expected);
+        }
+        Ok(())
+    }
+
+    async fn a_condition_on_the_clock_that_is_assigned(db: Db) -> Result<()> {
+        db.run(STAMPED).await?;
+        let row = |name: &str, stock| StampedAfter { k: "a".to_owned(), name: name.to_owned(), stock, updated_at: DateTime::UNIX_EPOCH };
+        let first = row("ada", 1).upsert(&db.pool).await?;
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        for (name, stock, updated) in [("ada", 1, false), ("eve", 0, false), ("eve", 1, true), ("eve", 1, false), ("eve", 2, true)] {
+            let before = db.one::<DateTime<Utc>>(r#"SELECT "updated_at" FROM "stamped""#).await?;
+            let upserted = row(name, stock).upsert(&db.pool).with_action().await?;
+            assert_eq!(upserted.action == Action::Updated, updated, "{name} {stock}");
+            assert_eq!(upserted.row > before, updated, "{name} {stock}");
+            assert!(upserted.row >= first);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    /// Each row of a statement is judged by its own condition, whatever triggers do with the session's numbers meanwhile.
+    #[on(mysql)]
+    async fn a_condition_that_is_asked_once_is_asked_for_each_row(db: Db) -> Result<()> {
+        db.run(RELEASES).await?;
+        db.run("CREATE TABLE log (id BIGINT AUTO_INCREMENT PRIMARY KEY, k TEXT)").await?;
+        db.run("CREATE TRIGGER i BEFORE INSERT ON releases FOR EACH ROW INSERT INTO log (k) VALUES (NEW.k)").await?;
+        db.run("CREATE TRIGGER u BEFORE UPDATE ON releases FOR EACH ROW INSERT INTO log (k) VALUES (NEW.k)").await?;
+        db.run("CREATE TRIGGER v AFTER UPDATE ON releases FOR EACH ROW SET @upsert_it = LAST_INSERT_ID(5)").await?;
+        let sql = Release::sql::<sqlx::MySql>();
+        let one = sql.get("upsert").unwrap_or_default();
+        let values = "VALUES (?, ?, ?, ?, ?)";
+        assert!(one.contains(values), "{one}");
+        let rows = [
+            ("a", 1, Some(1)), ("b", 1, Some(1)), ("a", 1, Some(2)), ("b", 0, Some(9)), ("c", 7, None),
+            ("a", 1, Some(1)), ("c", 7, Some(1)), ("b", 1, Some(3)), ("c", 8, None), ("a", 2, Some(0)),
+        ];
+        let many = one.replace(values, &format!("{values}{}", ", (?, ?, ?, ?, ?)".repeat(rows.len() - 1)));
+        for _ in 0..3 {
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(many.clone()));
+            for (k, major, minor) in rows {
+                query = query.bind(k).bind(major).bind(minor).bind(None::<i64>).bind(format!("{major}.{minor:?}"));
+            }
+            query.execute(&db.pool).await?;
+            for (k, major, minor, before) in [("a", 2, Some(0), Some(102)), ("b", 1, Some(3), Some(101)), ("c", 8, None, None)] {
+                let row = release(k, 0, None).upsert(&db.pool).with_action().await?;
+                let expected = Release { before, ..release(k, major, minor) };
+                assert_eq!(row, Upserted { row: expected, action: Action::Unchanged });
+            }
+        }
         Ok(())
     }
 
@@ -431,6 +618,69 @@ dialect_tests! {
         assert_eq!(row("1.0")?.upsert(&db.pool).execute().await?, 0);
         assert_eq!(row("1.00")?.upsert(&db.pool).execute().await?, 1);
         assert_eq!(db.one::<String>("SELECT price::text FROM prices").await?, "1.00");
+        Ok(())
+    }
+
+    async fn values_of_every_kind_are_compared(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "kinds" ("k" BIGINT PRIMARY KEY, "single" FLOAT(24), "double" DOUBLE PRECISION, "bytes" {bytes},
+            "flag" BOOLEAN, "tags" {json}, "document" {json}, "at" {instant}, "updated_at" {instant})"#).await?;
+        let one = Kinds {
+            k: 1,
+            single: 0.1,
+            double: 0.1 + 0.2,
+            bytes: vec![0, 255],
+            flag: None,
+            tags: vec!["ä".to_owned()],
+            document: serde_json::json!({ "b": [1.5, null], "a": "x" }),
+            at: "2024-05-05T10:00:00.5Z".parse()?,
+            updated_at: DateTime::UNIX_EPOCH,
+        };
+        let mut stamp = one.upsert(&db.pool).await?;
+        let changes: [fn(&mut Kinds); 7] = [
+            |row| row.single = 0.2,
+            |row| row.double = 0.3,
+            |row| row.bytes = vec![0],
+            |row| row.flag = Some(false),
+            |row| row.tags.push("b".to_owned()),
+            |row| row.document = serde_json::json!({ "b": [1.5, null], "a": "X" }),
+            |row| row.at += Duration::microseconds(1),
+        ];
+        let mut row = one;
+        for (number, change) in changes.iter().enumerate() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            let again = row.upsert(&db.pool).with_action().await?;
+            assert_eq!(again, Upserted { row: stamp, action: Action::Unchanged }, "before change {number}");
+            change(&mut row);
+            let changed = row.upsert(&db.pool).with_action().await?;
+            assert_eq!(changed.action, Action::Updated, "change {number}");
+            assert!(changed.row > stamp, "change {number}");
+            stamp = changed.row;
+        }
+        Ok(())
+    }
+
+    /// The value is compared before its column rounds it: it is written again, and never forgotten.
+    #[on(postgres, mysql)]
+    async fn a_value_that_its_column_rounds_counts_as_a_change(db: Db) -> Result<()> {
+        db.run("CREATE TABLE taxed (k BIGINT PRIMARY KEY, net NUMERIC(10, 2), gross NUMERIC(10, 2))").await?;
+        let decimal = |text: &str| text.parse::<Decimal>();
+        for (net, gross, action) in [
+            ("1.10", "1.21", Action::Inserted),
+            ("1.10", "1.21", Action::Updated),
+            ("1.10", "1.21", Action::Updated),
+            ("1.11", "1.22", Action::Updated),
+        ] {
+            let row = Taxed { k: 1, net: decimal(net)?, gross: decimal(gross)? };
+            assert_eq!(row.upsert(&db.pool).with_action().await?, Upserted { row: decimal(gross)?, action }, "{net}");
+        }
+        for (net, gross, action) in [
+            ("1.11", "1.22", Action::Unchanged),
+            ("1.10", "1.21", Action::Updated),
+            ("1.10", "1.21", Action::Unchanged),
+        ] {
+            let row = TaxedAndRounded { k: 1, net: decimal(net)?, gross: decimal("0")? };
+            assert_eq!(row.upsert(&db.pool).with_action().await?, Upserted { row: decimal(gross)?, action }, "{net}");
+        }
         Ok(())
     }
 

@@ -482,9 +482,8 @@ pub(crate) fn skip_unchanged(
 }
 
 /// MySQL and MariaDB assign from left to right, and each assignment sees what those before it wrote: two columns that are
-/// computed from each other's old values cannot both be.
+/// computed from each other's old values cannot both be. (What the guard reads is no matter: it can be asked beforehand.)
 pub(crate) fn cycles(
-    options: &Options,
     assignments: &[Assignment],
     guard: &Guard,
     drafts: &[Draft],
@@ -494,37 +493,13 @@ pub(crate) fn cycles(
     let Err((one, two)) = sql::assignment_order(assignments, guard, inserts) else {
         return;
     };
-    let (first, second) = (&drafts[one].name, &drafts[two].name);
-    let mut read = Vec::new();
-    guard
-        .condition
-        .iter()
-        .for_each(|condition| condition.reads_old(&mut read));
-    if let (true, true, Some(condition)) = (
-        read.contains(&one),
-        read.contains(&two),
-        &options.update_where,
-    ) {
-        faults.over(
-            condition,
-            format!(
-                "the condition reads the stored `{first}` and `{second}`, and both are assigned; MySQL and MariaDB assign one after the other, so the condition would see a new value; let it read one of them, or keep the other with `insert_only`"
-            ),
-        );
-        return;
-    }
-    let by_rules = sql::assignment_order(assignments, &Guard::default(), inserts).is_err();
-    let how = if by_rules {
-        "are computed from each other's old values"
-    } else {
-        "are each assigned by way of the other's old value, one in its rule and one in the condition"
-    };
     let span = rule_span(&drafts[one]).or_else(|| rule_span(&drafts[two]));
     let span = span.unwrap_or_else(|| drafts[one].ident.span());
     faults.at(
         span,
         format!(
-            "`{first}` and `{second}` {how}, which MySQL and MariaDB cannot do in one statement"
+            "`{}` and `{}` are computed from each other's old values, which MySQL and MariaDB cannot do in one statement",
+            drafts[one].name, drafts[two].name
         ),
     );
 }

@@ -3,6 +3,16 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
+/// Where something stands, which makes no difference to what it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At(pub Span);
+
+impl PartialEq for At {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// The mistakes found so far.
 #[derive(Default)]
 pub(crate) struct Faults(Vec<syn::Error>);

@@ -26,6 +26,8 @@ pub(crate) struct Model<'a> {
     /// What is bound, in order: the columns' values, then what only expressions read.
     pub binds: Vec<Bind>,
     pub target: Target,
+    /// The words by which the target was given.
+    pub target_options: &'a Options,
     /// What DO UPDATE sets; empty for a struct that is nothing but its key.
     pub assignments: Vec<Assignment>,
     pub guard: Guard,
@@ -159,8 +161,8 @@ impl<'a> Model<'a> {
         if inherits {
             mark_keys(fields, &mut drafts);
         }
-        let target = target::resolve(target_options, &mut drafts, faults);
-        apply_lists(container, options, &mut drafts, faults);
+        let target = target::resolve(target_options, fields, &mut drafts, faults);
+        apply_lists(input, options, &mut drafts, faults);
         if all_read {
             let place = options
                 .name
@@ -172,19 +174,19 @@ impl<'a> Model<'a> {
             .iter()
             .for_each(|draft| check::draft(draft, &target, all_read, faults));
         check::distinct_names(&drafts, faults);
-        let output = resolve_output(options, &drafts, faults);
+        let output = resolve_output(options, fields, &drafts, faults);
         check::output(derive, &output, &drafts, faults);
         let scope = scope_columns(fields, &drafts);
         let soft_delete = options
             .soft_delete
             .as_ref()
-            .and_then(|column| find(column, &drafts, faults));
+            .and_then(|column| find(column, &drafts, fields, faults));
         check::soft_delete(options, soft_delete, all_read, &drafts, faults);
         let assignments = resolve_assignments(&drafts, &scope, options, soft_delete, faults);
-        let guard = resolve_guard(options, &drafts, &scope, soft_delete, faults);
+        let guard = resolve_guard(options, fields, &drafts, &scope, soft_delete, faults);
         let inserts = resolve_inserts(&drafts, &scope, soft_delete, faults);
         check::skip_unchanged(options, &assignments, &inserts, faults);
-        check::cycles(options, &assignments, &guard, &drafts, &inserts, faults);
+        check::cycles(&assignments, &guard, &drafts, &inserts, faults);
         let table = resolve_table(container.table.as_ref(), &derive.ident, faults)?;
         let columns: Vec<_> = drafts
             .into_iter()
@@ -209,6 +211,7 @@ impl<'a> Model<'a> {
             columns,
             binds,
             target,
+            target_options,
             assignments,
             guard,
             output,
@@ -409,19 +412,17 @@ fn column_name(ident: &Ident, rename: Option<&LitStr>, rename_all: Option<&str>)
 }
 
 /// Gives the words of the struct's lists to the columns they name.
-fn apply_lists(
-    container: &parse::Container,
-    options: &Options,
-    drafts: &mut [Draft],
-    faults: &mut Faults,
-) {
+fn apply_lists(input: &parse::Input, options: &Options, drafts: &mut [Draft], faults: &mut Faults) {
+    let parse::Input {
+        container, fields, ..
+    } = input;
     for column in &container.generated {
-        if let Some(index) = find(column, drafts, faults) {
+        if let Some(index) = find(column, drafts, fields, faults) {
             drafts[index].generated.push(column.span);
         }
     }
     for (rule, column) in &options.rules {
-        if let Some(index) = find(column, drafts, faults) {
+        if let Some(index) = find(column, drafts, fields, faults) {
             drafts[index].rules.push(Rule::Word(*rule, column.span));
         }
     }
@@ -430,7 +431,7 @@ fn apply_lists(
             name: column.unraw().to_string(),
             span: column.span(),
         };
-        if let Some(index) = find(&named, drafts, faults) {
+        if let Some(index) = find(&named, drafts, fields, faults) {
             drafts[index]
                 .rules
                 .push(Rule::Set(Box::new(value.clone()), column.span()));
@@ -439,25 +440,41 @@ fn apply_lists(
 }
 
 /// The column of this name.
-pub(crate) fn find(column: &Named, drafts: &[Draft], faults: &mut Faults) -> Option<usize> {
+pub(crate) fn find(
+    column: &Named,
+    drafts: &[Draft],
+    fields: &[parse::Field],
+    faults: &mut Faults,
+) -> Option<usize> {
     let found = drafts.iter().position(|draft| draft.name == column.name);
     if found.is_none() {
-        let advice = match drafts
-            .iter()
-            .find(|draft| draft.ident.unraw() == column.name)
-        {
-            Some(draft) => format!(
-                "; the field `{}` is the column `{}`",
-                draft.ident, draft.name
-            ),
-            None => did_you_mean(&column.name, drafts.iter().map(|draft| draft.name.as_str())),
-        };
-        faults.at(
-            column.span,
-            format!("`{}` is not a column of this struct{advice}", column.name),
-        );
+        faults.at(column.span, no_column(&column.name, drafts, fields));
     }
     found
+}
+
+/// What is said of a name that is no column's.
+fn no_column(name: &str, drafts: &[Draft], fields: &[parse::Field]) -> String {
+    let draft = drafts.iter().find(|draft| draft.ident.unraw() == name);
+    let field = fields.iter().find(|field| field.ident.unraw() == name);
+    let advice = match (draft, field) {
+        (Some(draft), _) => format!(
+            "; the field `{}` is the column `{}`",
+            draft.ident, draft.name
+        ),
+        (None, Some(field)) if field.param.is_some() => {
+            return format!(
+                "`{name}` is a `param`, which has no column; name a column, whose rule may read the value as `new.{name}`"
+            );
+        }
+        (None, Some(_)) => {
+            return format!(
+                "`{name}` is skipped, so it has no column; take `skip` away, or name another"
+            );
+        }
+        (None, None) => did_you_mean(name, drafts.iter().map(|draft| draft.name.as_str())),
+    };
+    format!("`{name}` is not a column of this struct{advice}")
 }
 
 fn resolve_table(table: Option<&LitStr>, ident: &Ident, faults: &mut Faults) -> Option<Table> {
@@ -496,12 +513,17 @@ fn resolve_table(table: Option<&LitStr>, ident: &Ident, faults: &mut Faults) -> 
     }
 }
 
-fn resolve_output<'a>(options: &'a Options, drafts: &[Draft], faults: &mut Faults) -> Output<'a> {
+fn resolve_output<'a>(
+    options: &'a Options,
+    fields: &[parse::Field],
+    drafts: &[Draft],
+    faults: &mut Faults,
+) -> Output<'a> {
     let all = || (0..drafts.len()).collect::<Vec<_>>();
     let mut find_all = |columns: &[Named]| -> Vec<usize> {
         columns
             .iter()
-            .filter_map(|column| find(column, drafts, faults))
+            .filter_map(|column| find(column, drafts, fields, faults))
             .collect()
     };
     match &options.returning {
@@ -613,6 +635,7 @@ fn read_for(draft: &Draft, expr: &SynExpr, scope: &Scope, faults: &mut Faults) -
 
 fn resolve_guard(
     options: &Options,
+    fields: &[parse::Field],
     drafts: &[Draft],
     scope: &[ScopeColumn],
     soft_delete: Option<usize>,
@@ -629,7 +652,7 @@ fn resolve_guard(
         conditions.extend(expr::read_condition(condition, &scope, faults));
     }
     if let Some(column) = &options.newer {
-        let found = find(column, drafts, faults);
+        let found = find(column, drafts, fields, faults);
         check::newer(column, found.map(|column| &drafts[column]), faults);
         conditions.extend(found.map(|column| Expr::greater(Expr::new(column), Expr::old(column))));
     }

@@ -4,7 +4,7 @@ use proc_macro2::Span;
 
 use crate::diagnostics::{Faults, did_you_mean};
 use crate::model::{Draft, find};
-use crate::parse::{Named, Options};
+use crate::parse::{Field, Named, Options};
 
 /// What decides a conflict. Never without parts.
 pub(crate) struct Target {
@@ -65,7 +65,12 @@ impl TargetPiece {
 
 /// Finds the target: the fields marked `conflict` (of the default upsert alone), then the list. The columns of the target get
 /// their mark in `drafts`.
-pub(crate) fn resolve(options: &Options, drafts: &mut [Draft], faults: &mut Faults) -> Target {
+pub(crate) fn resolve(
+    options: &Options,
+    fields: &[Field],
+    drafts: &mut [Draft],
+    faults: &mut Faults,
+) -> Target {
     let marked = (0..drafts.len()).filter(|&column| !drafts[column].key.is_empty());
     let mut parts: Vec<_> = marked.map(TargetPart::Column).collect();
     for part in options.conflict.iter().flatten() {
@@ -73,7 +78,7 @@ pub(crate) fn resolve(options: &Options, drafts: &mut [Draft], faults: &mut Faul
             parts.extend(expression(part, drafts, faults));
             continue;
         }
-        let Some(column) = find(part, drafts, faults) else {
+        let Some(column) = find(part, drafts, fields, faults) else {
             continue;
         };
         drafts[column].key.push(part.span);

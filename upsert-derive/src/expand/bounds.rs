@@ -1,7 +1,8 @@
 //! Where-clauses: what a database must be able to do with the fields' types.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use syn::spanned::Spanned;
 use syn::visit::Visit;
@@ -13,6 +14,7 @@ use syn::{
 
 use crate::expr::{Expr, Raw};
 use crate::model::{Bind, Column, Model, Output};
+use crate::parse::Options;
 use crate::types;
 
 /// The struct's own generics; what comes back must be `Send`, of which nobody can be sure with a type parameter in it.
@@ -122,40 +124,58 @@ pub(super) fn passes_bytes(column: &Column) -> bool {
     borrows.0
 }
 
-/// What only some databases can do.
+/// What only some databases can do, each at the word that asks for it.
 fn capabilities(model: &Model) -> Vec<WherePredicate> {
-    let mut predicates: Vec<WherePredicate> = Vec::new();
-    let target = &model.target;
-    if target.constraint.is_some() {
-        predicates.push(parse_quote!(__DB: __upsert::NamedConstraint));
-    }
-    if target.predicate.is_some() {
-        predicates.push(parse_quote!(__DB: __upsert::PartialIndex));
-    }
-    if target.nulls_not_distinct {
-        predicates.push(parse_quote!(__DB: __upsert::NullsNotDistinct));
-    }
-    let unordered = |expr: &Expr| match expr {
-        Expr::Column(_, column) => types::has_no_order_on_sqlite(model.columns[*column].ty),
-        Expr::Bound(field) => types::has_no_order_on_sqlite(model.fields[*field].ty),
-        _ => false,
+    let Options {
+        constraint,
+        conflict_where,
+        nulls_not_distinct,
+        ..
+    } = model.target_options;
+    let mut asked: Vec<(&str, Span)> = Vec::new();
+    asked.extend(
+        constraint
+            .iter()
+            .map(|name| ("NamedConstraint", name.span())),
+    );
+    let predicate = conflict_where.iter();
+    asked.extend(predicate.map(|predicate| ("PartialIndex", predicate.span())));
+    asked.extend(nulls_not_distinct.map(|span| ("NullsNotDistinct", span)));
+    let compared = Cell::new(None);
+    let unordered = |expr: &Expr| {
+        let ty = match expr {
+            Expr::Column(_, column) => model.columns[*column].ty,
+            Expr::Bound(field) => model.fields[*field].ty,
+            _ => return false,
+        };
+        let unordered = types::has_no_order_on_sqlite(ty);
+        if unordered {
+            compared.set(Some(ty.span()));
+        }
+        unordered
     };
     if model.expressions().any(|expr| expr.orders(&unordered)) {
-        predicates.push(parse_quote!(__DB: __upsert::OrdersInstants));
+        asked.extend(compared.get().map(|span| ("OrdersInstants", span)));
     }
     let mut raws = Vec::new();
     model.expressions().for_each(|expr| expr.raws(&mut raws));
-    let without = |has: fn(&Raw) -> bool| raws.iter().any(|raw| !has(raw));
-    if without(|raw| raw.postgres.is_some()) {
-        predicates.push(parse_quote!(__DB: __upsert::NotPostgres));
-    }
-    if without(|raw| raw.sqlite.is_some()) {
-        predicates.push(parse_quote!(__DB: __upsert::NotSqlite));
-    }
-    if without(|raw| raw.mysql.is_some()) {
-        predicates.push(parse_quote!(__DB: __upsert::NotMySql));
-    }
-    predicates
+    let without = |has: fn(&Raw) -> bool| {
+        let found = raws.iter().find(|raw| !has(raw));
+        found.map(|raw| raw.at.0)
+    };
+    asked.extend(without(|raw| raw.postgres.is_some()).map(|span| ("NotPostgres", span)));
+    asked.extend(without(|raw| raw.sqlite.is_some()).map(|span| ("NotSqlite", span)));
+    asked.extend(without(|raw| raw.mysql.is_some()).map(|span| ("NotMySql", span)));
+    let asked = asked.into_iter();
+    asked.map(|(name, span)| capability(name, span)).collect()
+}
+
+/// `__DB: PartialIndex`. Only the place is the user's: names mean what they mean in our own code.
+fn capability(name: &str, span: Span) -> WherePredicate {
+    let span = Span::call_site().located_at(span);
+    let name = Ident::new(name, span);
+    let database: Type = parse_quote!(__DB);
+    predicate(&database, quote_spanned!(span=> __upsert::#name))
 }
 
 /// `String: Column<__DB>`. Lifetimes become higher-ranked, in every predicate alike: two predicates about `&'a str` and

@@ -1,15 +1,17 @@
 //! `sql("…")`: literal SQL, in which `{old.x}` and `{new.x}` stand for columns.
 
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{Expr as SynExpr, Lit, LitStr, Token};
 
 use super::read::{Scope, column};
 use super::{Expr, Side};
-use crate::diagnostics::{Faults, did_you_mean};
+use crate::diagnostics::{At, Faults, did_you_mean};
 
 /// The text for each dialect that has one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Raw {
+    pub at: At,
     pub postgres: Option<Vec<Piece>>,
     pub sqlite: Option<Vec<Piece>>,
     pub mysql: Option<Vec<Piece>>,
@@ -60,15 +62,18 @@ pub(super) fn read(
     scope: &Scope,
     faults: &mut Faults,
 ) -> Option<Expr> {
+    let at = At(call.func.span());
     if let (Some(literal), 1) = (arguments.first().and_then(text), arguments.len()) {
         let pieces = pieces(literal, &DIALECTS, scope, faults)?;
         return Some(Expr::Raw(Raw {
+            at,
             postgres: Some(pieces.clone()),
             sqlite: Some(pieces.clone()),
             mysql: Some(pieces),
         }));
     }
     let mut raw = Raw {
+        at,
         postgres: None,
         sqlite: None,
         mysql: None,
@@ -112,13 +117,7 @@ pub(super) fn read(
         }
         *slot = Some(pieces(literal, &[&name], scope, faults)?);
     }
-    if raw
-        == (Raw {
-            postgres: None,
-            sqlite: None,
-            mysql: None,
-        })
-    {
+    if arguments.is_empty() {
         faults.over(
             call,
             "`sql` needs a text: `sql(\"{old.tags} || {new.tags}\")`",
@@ -159,24 +158,25 @@ fn pieces(
         return None;
     }
     let mut pieces = Vec::new();
+    let mut plain = String::new();
     let mut rest = text.as_str();
-    while let Some(start) = rest.find('{') {
-        let end = rest[start..].find('}').map(|length| start + length);
-        let name = end.map(|end| rest[start + 1..end].trim());
-        // A brace within braces is one that was left open.
-        let name = name.filter(|name| !name.contains('{'));
-        let (side, name) = match name.and_then(|name| name.split_once('.')) {
-            Some(("old", name)) => (Side::Old, name),
-            Some(("new", name)) => (Side::New, name),
-            _ => {
-                faults.at(
-                    literal.span(),
-                    "braces hold a column: `{old.tags}` is the stored row's, `{new.tags}` the proposed one's",
-                );
-                return None;
-            }
+    while let Some(at) = rest.find(['{', '}']) {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at..];
+        // As in Rust's own format strings, a doubled brace is a brace.
+        if rest.starts_with("{{") || rest.starts_with("}}") {
+            plain.push_str(&rest[..1]);
+            rest = &rest[2..];
+            continue;
+        }
+        let Some(((side, name), end)) = braced(rest) else {
+            faults.at(
+                literal.span(),
+                "braces hold a column: `{old.tags}` is the stored row's, `{new.tags}` the proposed one's; a brace of the text's own is doubled: `{{`, `}}`",
+            );
+            return None;
         };
-        pieces.push(Piece::Text(rest[..start].to_owned()));
+        pieces.push(Piece::Text(std::mem::take(&mut plain)));
         pieces.push(Piece::Value(column(
             side,
             name,
@@ -184,10 +184,25 @@ fn pieces(
             scope,
             faults,
         )?));
-        rest = &rest[end? + 1..];
+        rest = end;
     }
-    pieces.push(Piece::Text(rest.to_owned()));
+    plain.push_str(rest);
+    pieces.push(Piece::Text(plain));
     Some(pieces)
+}
+
+/// The column in the braces that a text begins with, and what follows them.
+fn braced(text: &str) -> Option<((Side, &str), &str)> {
+    let (name, rest) = text.strip_prefix('{')?.split_once('}')?;
+    // A brace within braces is one that was left open.
+    let name = Some(name.trim()).filter(|name| !name.contains('{'))?;
+    let (side, name) = name.split_once('.')?;
+    let side = match side {
+        "old" => Side::Old,
+        "new" => Side::New,
+        _ => return None,
+    };
+    Some(((side, name), rest))
 }
 
 fn has_numbered_bind(text: &str) -> bool {

@@ -20,7 +20,7 @@ mod tests_targets;
 mod writer;
 
 pub(crate) use mysql::{Slot, Texts as MySqlTexts};
-pub(crate) use order::{assignment_order, is_compared};
+pub(crate) use order::{Ordered, assignment_order, is_compared};
 pub(crate) use source::Source;
 
 use crate::model::{Bind, Insert, Model, Table};

@@ -1,12 +1,12 @@
 //! The text of MySQL and MariaDB: the guard that makes a conflict target, the nonce, and the order of assignments.
 
-use super::spelling::{MARK, Operand, Spelling, marked};
+use super::spelling::{ALMOST_HALF, MARK, Operand, Spelling, marked};
 use super::sqlite::ignoring_null;
 use super::writer::Writer;
 use super::{
-    Source, Statement, assignment_order, fill, index_name, inserted_columns, inserted_values,
-    is_compared, join, key_equals, qualified, quote, returned, returned_with_key, select,
-    select_deleted, stored_key, table, target, tuple,
+    Ordered, Source, Statement, assignment_order, fill, index_name, inserted_columns,
+    inserted_values, is_compared, join, key_equals, qualified, quote, returned, returned_with_key,
+    select, select_deleted, stored_key, table, target, tuple,
 };
 use crate::expr::{CastTo, Operator, Piece, Raw};
 use crate::model::{Assignment, Insert, Model};
@@ -117,8 +117,16 @@ impl Spelling for MySql<'_> {
         format!("CHAR_LENGTH({value})")
     }
 
-    fn round(&self, value: &str) -> String {
-        format!("SIGN({value}) * FLOOR(ABS({value}) + 0.5)")
+    /// The servers' own `ROUND` takes halves of a float to the even number.
+    fn round(&self, value: &str, kind: Kind) -> String {
+        match kind {
+            Kind::Float => {
+                let almost_half = self.float(ALMOST_HALF);
+                format!("TRUNCATE({value} + SIGN({value}) * {almost_half}, 0)")
+            }
+            Kind::Decimal => format!("ROUND({value})"),
+            _ => format!("SIGN({value}) * FLOOR(ABS({value}) + 0.5)"),
+        }
     }
 
     fn cast(&self, value: &str, from: Kind, to: CastTo) -> String {
@@ -141,6 +149,10 @@ impl Spelling for MySql<'_> {
         raw.mysql.as_deref()
     }
 }
+
+/// Whether the guard held, after it was asked before the first assignment, when all columns still had their old values: the
+/// session keeps the number that was last handed to `LAST_INSERT_ID`, for each row anew.
+const APPLIED: &str = "LAST_INSERT_ID() & 1";
 
 /// What a conflict does, and whether the reply is to say so.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -288,13 +300,14 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
     let ordered = if conflict.updates() {
         assignment_order(&model.assignments, &model.guard, &inserts).unwrap_or_default()
     } else {
-        Vec::new()
+        Ordered::default()
     };
+    let asks_once = ordered.asks_once;
     let assign = |assignment: &Assignment| {
         let name = model.columns[assignment.column].name.as_str();
-        (name, guarded_value(dialect, model, assignment))
+        (name, guarded_value(dialect, model, assignment, asks_once))
     };
-    let mut ordered = ordered.into_iter().map(assign);
+    let mut ordered = ordered.assignments.into_iter().map(assign);
     let key = model.columns[model.target.first_column()].name.as_str();
     let (column, mut value) = ordered.next().unwrap_or_else(|| (key, dialect.stored(key)));
     if let (Some(deleted), true) = (model.guard.must_be_null, conflict.updates()) {
@@ -307,7 +320,7 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
     let guarded = format!(
         "{} = IF({}, {value}, {})",
         quote::<MySql>(column),
-        guard(dialect, model, conflict),
+        guard(dialect, model, conflict, asks_once),
         raise(&dialect.stored(column))
     );
     let rest = ordered.map(|(column, value)| format!("{} = {value}", quote::<MySql>(column)));
@@ -316,12 +329,22 @@ fn assignments(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
 
 /// The value of an assignment, or the old one where the update's condition does not hold. Of `skip_unchanged` only clocks need
 /// to know: the server writes nothing by itself where all other values are equal.
-fn guarded_value(dialect: &MySql, model: &Model, assignment: &Assignment) -> String {
+fn guarded_value(
+    dialect: &MySql,
+    model: &Model,
+    assignment: &Assignment,
+    asks_once: bool,
+) -> String {
     let value = Writer::assigned(dialect, model, assignment);
     let column = &model.columns[assignment.column];
-    let mut conditions: Vec<_> = condition(dialect, model).into_iter().collect();
-    if model.guard.skip_unchanged && !is_compared(assignment, &column.insert) {
-        conditions.push(would_change(dialect, model));
+    let mut conditions = Vec::new();
+    if asks_once {
+        conditions.push(APPLIED.to_owned());
+    } else {
+        conditions.extend(condition(dialect, model));
+        if model.guard.skip_unchanged && !is_compared(assignment, &column.insert) {
+            conditions.push(would_change(dialect, model));
+        }
     }
     if conditions.is_empty() {
         return value;
@@ -359,27 +382,26 @@ fn would_change(dialect: &MySql, model: &Model) -> String {
 ///
 /// The number handed to `LAST_INSERT_ID` comes back in the reply. Its lowest bit says whether the update was applied; it has
 /// to be computed from a column, or the server folds the call away. The reply to many rows has no room for that: there, a
-/// variable counts the rows that are left alone.
-fn guard(dialect: &MySql, model: &Model, conflict: OnConflict) -> String {
+/// variable counts the rows that are left alone. With `asks_once`, the values that follow read the condition off the number.
+fn guard(dialect: &MySql, model: &Model, conflict: OnConflict, asks_once: bool) -> String {
     let (same_key, keys) = same_key(dialect, model);
-    match conflict {
+    let key = &keys[0];
+    let applied = applied(dialect, model, key);
+    let told = applied
+        .clone()
+        .unwrap_or_else(|| format!("{key} IS NOT NULL"));
+    let left_alone = applied.map_or_else(|| "0".to_owned(), |applied| format!("NOT ({applied})"));
+    let guard = match conflict {
         OnConflict::Update => same_key,
-        OnConflict::NothingAndTell => tells(&same_key, &format!("{} IS NULL", keys[0])),
-        OnConflict::UpdateAndTell => {
-            let applied = applied(dialect, model, &keys[0]);
-            tells(
-                &same_key,
-                &applied.unwrap_or_else(|| format!("{} IS NOT NULL", keys[0])),
-            )
-        }
-        OnConflict::NothingAndCount => counts(&same_key, "1"),
-        OnConflict::UpdateAndCount => {
-            let applied = applied(dialect, model, &keys[0]);
-            counts(
-                &same_key,
-                &applied.map_or_else(|| "0".to_owned(), |applied| format!("NOT ({applied})")),
-            )
-        }
+        OnConflict::UpdateAndTell => return tells(&same_key, &told),
+        OnConflict::UpdateAndCount => counts(&same_key, &left_alone),
+        OnConflict::NothingAndTell => return tells(&same_key, &format!("{key} IS NULL")),
+        OnConflict::NothingAndCount => return counts(&same_key, "1"),
+    };
+    if asks_once {
+        format!("{guard} AND LAST_INSERT_ID({told}) IS NOT NULL")
+    } else {
+        guard
     }
 }
 

@@ -10,10 +10,35 @@ pub(crate) fn is_compared(assignment: &Assignment, insert: &Insert) -> bool {
     !(clock && takes_it || matches!(assignment.value, Expr::Now(_)))
 }
 
+/// Assignments in an order in which they can be made one after the other.
+#[derive(Default)]
+pub(crate) struct Ordered<'a> {
+    pub assignments: Vec<&'a Assignment>,
+    /// Whether the guard has to be asked once, before the first assignment: it reads columns that cannot all come last.
+    pub asks_once: bool,
+}
+
 /// Orders assignments so that each reads only columns that are not assigned yet (its own aside): the readers come before the
-/// columns they read. Where two wait for each other, gives the two columns. The order of the struct is kept as far as it can
-/// be.
+/// columns they read. Where two values wait for each other, gives the two columns. The order of the struct is kept as far as
+/// it can be.
 pub(crate) fn assignment_order<'a>(
+    assignments: &'a [Assignment],
+    guard: &Guard,
+    inserts: &[Insert],
+) -> Result<Ordered<'a>, (usize, usize)> {
+    let unasked = Guard::default();
+    let (assignments, asks_once) = match order_under(assignments, guard, inserts) {
+        Ok(ordered) => (ordered, false),
+        Err(_) => (order_under(assignments, &unasked, inserts)?, true),
+    };
+    Ok(Ordered {
+        assignments,
+        asks_once,
+    })
+}
+
+/// The order where every assignment asks the guard anew.
+fn order_under<'a>(
     assignments: &'a [Assignment],
     guard: &Guard,
     inserts: &[Insert],

@@ -1,7 +1,7 @@
 //! PostgreSQL's text.
 
 use super::on_conflict::{self, OnConflict, stored_name};
-use super::spelling::{Binds, Spelling, marked};
+use super::spelling::{ALMOST_HALF, Binds, Spelling, marked};
 use super::writer::Writer;
 use super::{
     Source, Statement, fill, index_name, inserted_values, join, qualified, quote, returned,
@@ -81,8 +81,15 @@ impl Spelling for Postgres<'_> {
     }
 
     /// PostgreSQL's own `round` takes halves of a float to the even number.
-    fn round(&self, value: &str) -> String {
-        format!("sign({value}) * floor(abs({value}) + 0.5)")
+    fn round(&self, value: &str, kind: Kind) -> String {
+        match kind {
+            Kind::Float => {
+                let almost_half = self.float(ALMOST_HALF);
+                format!("trunc({value} + sign({value}) * {almost_half})")
+            }
+            Kind::Decimal => format!("round({value})"),
+            _ => format!("sign({value}) * floor(abs({value}) + 0.5)"),
+        }
     }
 
     fn cast(&self, value: &str, from: Kind, to: CastTo) -> String {

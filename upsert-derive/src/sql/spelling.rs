@@ -81,8 +81,8 @@ pub(super) trait Spelling {
         format!("length({value})")
     }
 
-    /// To the nearest integer, halves away from zero. `value` is no integer.
-    fn round(&self, value: &str) -> String;
+    /// To the nearest integer, halves away from zero. `value` is no integer, and stands by itself.
+    fn round(&self, value: &str, kind: Kind) -> String;
 
     fn cast(&self, value: &str, from: Kind, to: CastTo) -> String;
 
@@ -105,6 +105,10 @@ pub(super) struct Operand {
     /// Whether it is one on floats, of which neither side is sure to be one by itself.
     pub perhaps_integers: bool,
 }
+
+/// The largest float below a half. Added to a float that is cut off then, it rounds it. A half itself would be too much for this
+/// very number, and for large odd ones.
+pub(super) const ALMOST_HALF: &str = "0.49999999999999994";
 
 /// What a dialect may want to know about a computation.
 pub(super) struct Computation {

@@ -124,7 +124,7 @@ impl Spelling for Sqlite<'_> {
         ignoring_null(values, &|one, two| format!("{function}({one}, {two})"))
     }
 
-    fn round(&self, value: &str) -> String {
+    fn round(&self, value: &str, _: Kind) -> String {
         format!("round({value})")
     }
 

@@ -141,6 +141,21 @@ struct Row {
 }
 
 #[test]
+fn braces_in_literal_sql() {
+    check(
+        "literal_sql_with_braces",
+        r#"
+#[upsert(conflict = "id")]
+struct Row {
+    id: i64,
+    #[upsert(update = sql("concat('{{', {new.tags}, '}} {{new.tags}} {{}}')"))]
+    tags: String,
+}
+"#,
+    );
+}
+
+#[test]
 fn a_text_for_each_dialect() {
     check(
         "literal_sql_by_dialect",

@@ -94,6 +94,22 @@ struct Document {
     );
 }
 
+/// On MySQL it cannot be left to the end which of the columns is assigned: the condition is asked once, before all of them.
+#[test]
+fn a_condition_on_columns_that_are_assigned() {
+    check(
+        "update_where_on_two_columns",
+        r#"
+#[upsert(conflict = "id", update_where(new.major > old.major || new.minor > old.minor))]
+struct Document {
+    id: i64,
+    major: i64,
+    minor: i64,
+}
+"#,
+    );
+}
+
 #[test]
 fn a_deleted_row_is_revived() {
     check(

@@ -171,12 +171,8 @@ impl<'a, S: Spelling> Writer<'a, S> {
         };
         match function {
             Function::Coalesce => format!("COALESCE({})", join(written())),
-            Function::Greatest => self
-                .spelling
-                .extreme("greatest", &written().collect::<Vec<_>>()),
-            Function::Least => self
-                .spelling
-                .extreme("least", &written().collect::<Vec<_>>()),
+            Function::Greatest => self.extreme("greatest", values),
+            Function::Least => self.extreme("least", values),
             Function::NullIf => format!("NULLIF({})", join(written())),
             Function::IsNull => format!("{} IS NULL", sides()[0]),
             Function::Distinct => self.spelling.distinct(&sides()[0], &sides()[1]),
@@ -186,8 +182,21 @@ impl<'a, S: Spelling> Writer<'a, S> {
             Function::Length => self.spelling.length(&join(written())),
             Function::Abs => format!("abs({})", self.widened(&values[0], self.write(&values[0]))),
             Function::Round if self.kind(&values[0]) == Kind::Integer => join(written()),
-            Function::Round => self.spelling.round(&join(written())),
+            Function::Round => self.spelling.round(&sides()[0], self.kind(&values[0])),
         }
+    }
+
+    /// A NULL in so many words has no say, and MariaDB would compute with floats beside it.
+    fn extreme(&self, function: &str, values: &[Expr]) -> String {
+        let values: Vec<_> = values
+            .iter()
+            .filter(|value| **value != Expr::Null)
+            .collect();
+        if let [only] = values[..] {
+            return self.side(only);
+        }
+        let written: Vec<_> = values.into_iter().map(|value| self.write(value)).collect();
+        self.spelling.extreme(function, &written)
     }
 
     fn raw(&self, raw: &Raw) -> String {
@@ -203,7 +212,8 @@ impl<'a, S: Spelling> Writer<'a, S> {
         format!("({text})")
     }
 
-    /// A computation; one that is a `result` itself may be done in the column's own type, which its range then checks.
+    /// A computation; a single operation that is a `result` itself may be done in the operands' own type, where that holds all
+    /// that the column does.
     fn computation(&self, expr: &Expr, result: bool, range: Option<(i64, i64)>) -> String {
         let kind = self.kind(expr);
         let writer = Self {
@@ -211,8 +221,12 @@ impl<'a, S: Spelling> Writer<'a, S> {
             ..*self
         };
         let single = expr.parts().iter().all(|part| !is_computed(part));
+        let is_enough = range.is_some_and(|range| {
+            let mut parts = expr.parts().into_iter();
+            parts.any(|part| self.holds(part, range))
+        });
         let mut leaves = Vec::new();
-        let text = writer.compute(expr, !(result && single), &mut leaves);
+        let text = writer.compute(expr, !(result && single && is_enough), &mut leaves);
         let computation = Computation {
             kind,
             leaves,
@@ -244,9 +258,15 @@ impl<'a, S: Spelling> Writer<'a, S> {
         }
     }
 
-    /// The right operand. What is divided by something infinite would be nothing, and the overflow forgotten.
+    /// The right operand. What is divided by something infinite would be nothing, and a remainder of what outgrew the integers
+    /// may be NULL: the overflow would be forgotten.
     fn divisor(&self, operator: Operator, right: &Expr, leaves: &mut Vec<String>) -> String {
-        if operator == Operator::Divide && self.kind(right) == Kind::Float {
+        let forgets = match operator {
+            Operator::Divide => self.kind(right) == Kind::Float,
+            Operator::Remainder => is_computed(right),
+            _ => false,
+        };
+        if forgets {
             self.leaf(right, leaves)
         } else {
             self.operand(right, false, leaves)
@@ -282,6 +302,16 @@ impl<'a, S: Spelling> Writer<'a, S> {
         } else {
             text
         }
+    }
+
+    /// Whether the type of an integer holds all of a range.
+    fn holds(&self, expr: &Expr, range: (i64, i64)) -> bool {
+        let own = match expr {
+            Expr::Column(_, column) => types::integer_range(self.model.columns[*column].ty),
+            Expr::Bound(field) => types::integer_range(self.model.fields[*field].ty),
+            _ => None,
+        };
+        own.is_some_and(|own| own.0 <= range.0 && range.1 <= own.1)
     }
 
     /// Whether it is a float to the database too.

@@ -45,9 +45,10 @@ pub(super) fn table(result: &str) -> String {
     format!("r_{}", word.to_lowercase())
 }
 
-const RESULTS: [&str; 5] = [
+const RESULTS: [&str; 6] = [
     "Option<i64>",
     "Option<i32>",
+    "Option<i16>",
     "Option<f64>",
     "Option<String>",
     "Option<bool>",
@@ -113,7 +114,7 @@ async fn connect(word: &'static str, url: &str) -> Result<Database, sqlx::Error>
                 let sql = create_table(
                     "CREATE TABLE",
                     result,
-                    ["INTEGER", "INTEGER", "REAL", "TEXT", "BOOLEAN"],
+                    ["INTEGER", "INTEGER", "INTEGER", "REAL", "TEXT", "BOOLEAN"],
                     '"',
                 );
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
@@ -126,6 +127,7 @@ async fn connect(word: &'static str, url: &str) -> Result<Database, sqlx::Error>
                 let types = [
                     "bigint",
                     "integer",
+                    "smallint",
                     "double precision",
                     "text COLLATE \"C\"",
                     "boolean",
@@ -143,7 +145,14 @@ async fn connect(word: &'static str, url: &str) -> Result<Database, sqlx::Error>
             );
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
             for result in RESULTS {
-                let types = ["BIGINT", "INT", "DOUBLE", "VARCHAR(700)", "BOOLEAN"];
+                let types = [
+                    "BIGINT",
+                    "INT",
+                    "SMALLINT",
+                    "DOUBLE",
+                    "VARCHAR(700)",
+                    "BOOLEAN",
+                ];
                 let sql = create_table("CREATE TEMPORARY TABLE", result, types, '`');
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
             }
@@ -161,7 +170,7 @@ pub(super) async fn close(databases: Vec<Database>) {
     }
 }
 
-fn create_table(create: &str, result: &str, types: [&str; 5], quote: char) -> String {
+fn create_table(create: &str, result: &str, types: [&str; 6], quote: char) -> String {
     let sql_type = |ty: &str| match RESULTS.iter().position(|result| *result == ty) {
         Some(place) => types[place],
         None => types[0],
@@ -220,6 +229,9 @@ macro_rules! add {
             "i64" | "Option<i64>" => $arguments.add(integer(&value)),
             "Option<i32>" => {
                 $arguments.add(integer(&value).and_then(|value| i32::try_from(value).ok()))
+            }
+            "Option<i16>" => {
+                $arguments.add(integer(&value).and_then(|value| i16::try_from(value).ok()))
             }
             "Option<f64>" => $arguments.add(match value {
                 Value::Float(value) => Some(value),
@@ -283,6 +295,9 @@ macro_rules! put {
                 "Option<i64>" => row.try_get::<Option<i64>, _>(0)?.map(Value::Int),
                 "Option<i32>" => row
                     .try_get::<Option<i32>, _>(0)?
+                    .map(|value| Value::Int(value.into())),
+                "Option<i16>" => row
+                    .try_get::<Option<i16>, _>(0)?
                     .map(|value| Value::Int(value.into())),
                 "Option<f64>" => row.try_get::<Option<f64>, _>(0)?.map(Value::Float),
                 "Option<String>" => row.try_get::<Option<String>, _>(0)?.map(Value::Text),

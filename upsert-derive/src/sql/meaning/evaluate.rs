@@ -21,6 +21,15 @@ pub(super) type Values = Vec<(&'static str, Value)>;
 pub(super) struct Row<'a> {
     pub old: &'a Values,
     pub new: &'a Values,
+    pub place: Place,
+}
+
+impl Row<'_> {
+    /// Whether a database may compute an expression before it looks at any row, because no column is in it: only literals, and
+    /// what is bound.
+    fn is_early(&self, tree: &Tree) -> bool {
+        self.place == Place::Insert || !has_stored_column(tree)
+    }
 }
 
 /// Floats are exact for integers up to here.
@@ -41,16 +50,21 @@ pub(super) fn evaluate(tree: &Tree, row: &Row) -> Result<Value, Stop> {
     }
 }
 
-/// Whether a part raises that a database may compute before it chooses a branch, because no column is in it: literals, and on
-/// PostgreSQL what is bound.
-pub(super) fn may_raise_early(tree: &Tree, place: Place, row: &Row) -> bool {
-    let is_early = place == Place::Insert || !has_stored_column(tree);
-    let raises = is_early && evaluate(tree, row).is_err();
-    raises
-        || tree
-            .parts()
-            .iter()
-            .any(|part| may_raise_early(part, place, row))
+/// Whether a part raises that a database may compute before it chooses a branch.
+pub(super) fn may_raise_early(tree: &Tree, row: &Row) -> bool {
+    let raises = row.is_early(tree) && evaluate(tree, row).is_err();
+    raises || tree.parts().iter().any(|part| may_raise_early(part, row))
+}
+
+/// Whether integers outgrow 64 bits on the way, where no column is among them: MariaDB then computes with decimals, and
+/// raises only if the whole does not fit.
+pub(super) fn may_outgrow_early(tree: &Tree, row: &Row) -> bool {
+    let outgrows = |part: &Tree| {
+        let computes = matches!(part, Tree::Negate(_) | Tree::Binary("+" | "-" | "*", _));
+        computes && row.is_early(part) && evaluate(part, row) == Err(Stop::Raise)
+    };
+    let parts = tree.parts();
+    parts.iter().any(outgrows) || parts.iter().any(|part| may_outgrow_early(part, row))
 }
 
 fn has_stored_column(tree: &Tree) -> bool {
@@ -78,9 +92,13 @@ fn value(tree: &Tree, row: &Row) -> Result<Value, Stop> {
             other => Ok(other),
         },
         Tree::Binary(operator @ ("&&" | "||"), sides) => {
-            let left = evaluate(&sides[0], row)?;
-            let right = evaluate(&sides[1], row).map_err(|_| Stop::Unspecified)?;
             let deciding = Value::Bool(*operator == "||");
+            let (left, right) = (evaluate(&sides[0], row), evaluate(&sides[1], row));
+            // The side that decides may be looked at first.
+            if left.is_err() && right.as_ref() == Ok(&deciding) {
+                return Err(Stop::Unspecified);
+            }
+            let (left, right) = (left?, right.map_err(|_| Stop::Unspecified)?);
             Ok(if left == deciding || right == deciding {
                 deciding
             } else if left == Value::Null || right == Value::Null {
@@ -169,6 +187,8 @@ fn integers(operator: &str, values: &[Value]) -> Result<Value, Stop> {
     };
     let value = match operator {
         "+" => one.checked_add(two),
+        // MariaDB gives the least integer here too.
+        "-" if one == 0 && two == i64::MIN => return Err(Stop::Unspecified),
         "-" => one.checked_sub(two),
         // MySQL takes the least integer for an overflow here.
         "*" if one.checked_mul(two) == Some(i64::MIN) => return Err(Stop::Unspecified),
@@ -264,7 +284,8 @@ fn call(name: &str, mut values: Vec<Value>) -> Result<Value, Stop> {
     match (name, &values[0]) {
         ("abs", Value::Int(value)) => value.checked_abs().map(Value::Int).ok_or(Stop::Raise),
         ("abs", Value::Float(value)) => Ok(Value::Float(value.abs())),
-        ("round", Value::Float(value)) if value.abs() > (EXACT / 4) as f64 => {
+        // SQLite adds a half.
+        ("round", Value::Float(value)) if value.abs() == 0.5_f64.next_down() => {
             Err(Stop::Unspecified)
         }
         ("round", Value::Float(value)) => Ok(Value::Float(value.round())),

@@ -38,6 +38,10 @@ pub(super) fn case() -> impl Strategy<Value = Case> {
                     .integers
                     .clone()
                     .prop_map(|tree| (tree, "Option<i32>")),
+                levels
+                    .integers
+                    .clone()
+                    .prop_map(|tree| (tree, "Option<i16>")),
                 levels.floats.clone().prop_map(|tree| (tree, "Option<f64>")),
                 levels
                     .texts
@@ -79,9 +83,26 @@ fn row() -> impl Strategy<Value = Values> {
     let narrow =
         prop_oneof![4 => -8_i64..9, 1 => select(vec![i64::from(i32::MAX), i64::from(i32::MIN)])];
     let narrow = nullable(narrow.prop_map(Value::Int).boxed());
+    let short =
+        prop_oneof![4 => -8_i64..9, 1 => select(vec![i64::from(i16::MAX), i64::from(i16::MIN)])];
+    let short = nullable(short.prop_map(Value::Int).boxed());
     let float = || {
         let values = [
-            0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, -7.25, 100.0, 1e10, 1e200, -1e200,
+            0.0,
+            0.5,
+            -0.5,
+            1.5,
+            2.5,
+            -2.5,
+            3.0,
+            -7.25,
+            100.0,
+            1e10,
+            1e200,
+            -1e200,
+            // The largest number with a half, and an odd one that has no room for any.
+            4_503_599_627_370_495.5,
+            -4_503_599_627_370_497.0,
         ];
         nullable(select(values.to_vec()).prop_map(Value::Float).boxed())
     };
@@ -97,6 +118,7 @@ fn row() -> impl Strategy<Value = Values> {
         wide(),
         wide(),
         narrow,
+        short,
         float(),
         float(),
         text(),
@@ -105,11 +127,11 @@ fn row() -> impl Strategy<Value = Values> {
         bool(),
     );
     let params = (wide(), float(), text(), bool());
-    (columns, params).prop_map(|((a, b, c, f, g, s, t, p, q), (n, h, u, v))| {
+    (columns, params).prop_map(|((a, b, c, d, f, g, s, t, p, q), (n, h, u, v))| {
         let names = [
-            "a", "b", "c", "f", "g", "s", "t", "p", "q", "n", "h", "u", "v",
+            "a", "b", "c", "d", "f", "g", "s", "t", "p", "q", "n", "h", "u", "v",
         ];
-        let values = [a, b, c, f, g, s, t, p, q, n, h, u, v];
+        let values = [a, b, c, d, f, g, s, t, p, q, n, h, u, v];
         names.into_iter().zip(values).collect()
     })
 }
@@ -153,7 +175,7 @@ impl Levels {
     fn leaves(place: Place) -> Self {
         Self {
             integers: prop_oneof![
-                4 => columns(place, &["a", "b", "c", "n"], Ty::Int),
+                4 => columns(place, &["a", "b", "c", "d", "n"], Ty::Int),
                 1 => prop_oneof![0_i64..10, Just(2_000_000_000), Just(i64::MAX)].prop_map(|value| Tree::Literal(Value::Int(value))),
             ]
             .boxed(),
