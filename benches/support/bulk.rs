@@ -376,7 +376,12 @@ impl<'a> SqliteTable<'a> {
 
     pub fn drop(self) -> Result<()> {
         self.runtime.block_on(self.conn.close())?;
-        Ok(fs::remove_file(sqlite_path())?)
+        fs::remove_file(sqlite_path())?;
+        // A pool closes its connections when it likes, and then nobody has taken these away.
+        for file in ["db-wal", "db-shm"] {
+            let _ = fs::remove_file(sqlite_path().with_extension(file));
+        }
+        Ok(())
     }
 }
 
