@@ -4,7 +4,8 @@ use std::env;
 use std::hint::black_box;
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, Executor, MySql, Postgres, Sqlite};
+use sqlx::database::HasStatementCache;
+use sqlx::{Connection, Executor, MySql, Postgres, Row, Sqlite};
 use upsert::{Dialect, Upsert, UpsertModel};
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -49,8 +50,10 @@ fn users() -> Vec<User> {
 /// Ways to write a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// As a careful user of sqlx writes it.
+    /// As a careful user of sqlx writes it: `query_as` and `FromRow`.
     ByHand,
+    /// As somebody who counts writes it: columns by position, and no more is read than there is.
+    ByHandByPosition,
     /// With `fetch_one` on SQLite, which loses an error that comes at commit.
     ByHandFetchOne,
     Upsert,
@@ -61,8 +64,9 @@ pub enum Operation {
 }
 
 impl Operation {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ByHand,
+        Self::ByHandByPosition,
         Self::ByHandFetchOne,
         Self::Upsert,
         Self::Execute,
@@ -74,6 +78,7 @@ impl Operation {
     pub fn name(self) -> &'static str {
         match self {
             Self::ByHand => "by_hand",
+            Self::ByHandByPosition => "by_hand_by_position",
             Self::ByHandFetchOne => "by_hand_fetch_one",
             Self::Upsert => "upsert",
             Self::Execute => "execute",
@@ -85,13 +90,14 @@ impl Operation {
 }
 
 /// A database in which the same upsert is written by hand.
-pub trait Bench: Dialect {
+pub trait Bench: Dialect + HasStatementCache {
     /// A table of the connection's own: the disk is not what is measured.
     const TABLE: &'static str;
 
     /// The ways that differ here.
     const OPERATIONS: &'static [Operation] = &[
         Operation::ByHand,
+        Operation::ByHandByPosition,
         Operation::Upsert,
         Operation::Execute,
         Operation::WithAction,
@@ -110,7 +116,13 @@ pub trait Bench: Dialect {
         user: &User,
     ) -> sqlx::Result<User>;
 
-    /// The same with `fetch_one`, where that is not the same.
+    async fn by_hand_by_position(
+        conn: &mut Self::Connection,
+        texts: &[&'static str],
+        user: &User,
+    ) -> sqlx::Result<User>;
+
+    /// The same as `by_hand` with `fetch_one`, where that is not the same.
     async fn by_hand_fetch_one(
         conn: &mut Self::Connection,
         texts: &[&'static str],
@@ -134,6 +146,24 @@ macro_rules! bind {
     };
 }
 
+/// A user, read column by column.
+macro_rules! read {
+    ($row:expr) => {{
+        let row = $row;
+        Ok(User {
+            id: row.try_get(0)?,
+            email: row.try_get(1)?,
+            name: row.try_get(2)?,
+            age: row.try_get(3)?,
+            stock: row.try_get(4)?,
+            active: row.try_get(5)?,
+            score: row.try_get(6)?,
+            created_at: row.try_get(7)?,
+            updated_at: row.try_get(8)?,
+        })
+    }};
+}
+
 impl Bench for Sqlite {
     const TABLE: &'static str = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, \
         name TEXT NOT NULL, age INTEGER, stock INTEGER NOT NULL, active BOOLEAN NOT NULL, score REAL NOT NULL, \
@@ -154,6 +184,15 @@ impl Bench for Sqlite {
             .fetch_all(conn)
             .await?;
         rows.into_iter().next().ok_or(sqlx::Error::RowNotFound)
+    }
+
+    async fn by_hand_by_position(
+        conn: &mut Self::Connection,
+        texts: &[&'static str],
+        user: &User,
+    ) -> sqlx::Result<User> {
+        let rows = bind!(sqlx::query(texts[0]), user).fetch_all(conn).await?;
+        read!(rows.first().ok_or(sqlx::Error::RowNotFound)?)
     }
 
     #[allow(clippy::disallowed_methods)] // It is here to be compared with.
@@ -183,6 +222,15 @@ impl Bench for Postgres {
     ) -> sqlx::Result<User> {
         bind!(sqlx::query_as(texts[0]), user).fetch_one(conn).await
     }
+
+    #[allow(clippy::disallowed_methods)] // It is here to be compared with.
+    async fn by_hand_by_position(
+        conn: &mut Self::Connection,
+        texts: &[&'static str],
+        user: &User,
+    ) -> sqlx::Result<User> {
+        read!(bind!(sqlx::query(texts[0]), user).fetch_one(conn).await?)
+    }
 }
 
 impl Bench for MySql {
@@ -209,6 +257,22 @@ impl Bench for MySql {
             .await?;
         tx.commit().await?;
         Ok(user)
+    }
+
+    #[allow(clippy::disallowed_methods)] // It is here to be compared with.
+    async fn by_hand_by_position(
+        conn: &mut Self::Connection,
+        texts: &[&'static str],
+        user: &User,
+    ) -> sqlx::Result<User> {
+        let mut tx = conn.begin().await?;
+        bind!(sqlx::query(texts[0]), user).execute(&mut *tx).await?;
+        let row = sqlx::query(texts[1])
+            .bind(&user.email)
+            .fetch_one(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        read!(row)
     }
 }
 
@@ -244,6 +308,9 @@ where
         let conn = &mut self.conn;
         match operation {
             Operation::ByHand => drop(black_box(DB::by_hand(conn, &self.texts, user).await?)),
+            Operation::ByHandByPosition => drop(black_box(
+                DB::by_hand_by_position(conn, &self.texts, user).await?,
+            )),
             Operation::ByHandFetchOne => {
                 drop(black_box(
                     DB::by_hand_fetch_one(conn, &self.texts, user).await?,
