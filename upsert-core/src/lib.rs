@@ -21,6 +21,7 @@ mod returning;
 mod sql;
 mod upsert;
 mod value;
+mod verify;
 
 pub use accumulate::Accumulate;
 pub use dialect::{Dialect, DialectConnection};

@@ -4,6 +4,7 @@ mod bind;
 pub(crate) mod bounds;
 pub(crate) mod named;
 mod returning;
+mod verify;
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -48,6 +49,7 @@ fn impl_upsert(model: &Model) -> TokenStream {
     let texts = sql::write(model);
     let spec = impl_spec(model, &texts);
     let impl_model = impl_model(model, &texts);
+    let verify = verify::checks(model, &texts);
     quote! {
         const _: () = {
             use #krate::__private as __upsert;
@@ -56,6 +58,7 @@ fn impl_upsert(model: &Model) -> TokenStream {
             #spec
             #impl_model
             #method
+            #verify
         };
     }
 }

@@ -5,7 +5,7 @@ use super::sqlite::ignoring_null;
 use super::writer::Writer;
 use super::{
     Statement, assignment_order, columns_and_values, fill, index_name, is_compared, join,
-    key_equals, qualified, quote, returned, select, select_deleted, table, target,
+    key_equals, qualified, quote, returned, select, select_deleted, select_list, table, target,
 };
 use crate::expr::{CastTo, Operator, Piece, Raw};
 use crate::model::{Assignment, Insert, Model};
@@ -27,7 +27,7 @@ pub(crate) enum Slot {
     Nonce,
 }
 
-struct MySql<'a> {
+pub(super) struct MySql<'a> {
     table: &'a str,
     /// Whether some text has a backslash in it.
     backslashes: bool,
@@ -208,6 +208,15 @@ pub(super) fn statements(model: &Model) -> Texts {
             ("create_index", create_index),
         ],
     }
+}
+
+/// The `select` of the model with another list.
+pub(super) fn select_of(model: &Model, list: &str) -> String {
+    let dialect = MySql {
+        table: &model.table.name,
+        backslashes: false,
+    };
+    number_binds(&select_list(&dialect, model, list)).0
 }
 
 /// Turns the marks of binds into `?`, and says what each of them is.

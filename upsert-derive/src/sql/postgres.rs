@@ -8,9 +8,9 @@ use crate::expr::{CastTo, Piece, Raw};
 use crate::model::{Assignment, Model};
 use crate::types::{self, Clock, Kind};
 
-struct Postgres<'a> {
+pub(super) struct Postgres<'a> {
     /// What the stored row is called in SET, WHERE and RETURNING.
-    stored: &'a str,
+    pub(super) stored: &'a str,
 }
 
 impl Spelling for Postgres<'_> {

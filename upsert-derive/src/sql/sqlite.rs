@@ -10,9 +10,9 @@ use crate::expr::{CastTo, Operator, Piece, Raw};
 use crate::model::{Assignment, Model};
 use crate::types::{Clock, Kind};
 
-struct Sqlite<'a> {
+pub(super) struct Sqlite<'a> {
     /// What the stored row is called in SET and WHERE.
-    stored: &'a str,
+    pub(super) stored: &'a str,
 }
 
 /// An expression that raises "integer overflow" when it is evaluated.
