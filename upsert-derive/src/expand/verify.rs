@@ -17,44 +17,30 @@ pub(super) fn checks(model: &Model, texts: &Texts) -> TokenStream {
         return TokenStream::new();
     };
     let span = verify.span;
-    let columns = model.columns.iter();
-    let known: Vec<_> = columns
+    let columns: Vec<_> = model
+        .columns
+        .iter()
         .map(|column| Known::of(column.ty, column.json, verify.database))
         .collect();
-    let is_known: Vec<_> = known.iter().map(Option::is_some).collect();
+    let is_known: Vec<_> = columns.iter().map(Option::is_some).collect();
     let Verified { upsert, select } = sql::verified(model, texts, verify.database, &is_known);
+    let (upsert, upsert_binds) = (upsert.0, binds(model, verify, upsert.1));
+    let (select, select_binds) = (select.0, vec![quote_spanned!(span=> true as _); select.1]);
     let database = database(verify);
     let marker = named::marker_path(model.name);
     let struct_name = &model.derive.ident;
-    let names = model.columns.iter();
-    let names: Vec<_> = names
-        .map(|column| model.fields[column.field].ident)
-        .collect();
-    let fits = known.iter().zip(&names).flat_map(|(known, name)| {
-        let Known { takes, also } = known.as_ref()?;
-        Some(quote_spanned!(span=> #(impl __upsert::Fits<#takes, __columns::#name> for #also {})*))
-    });
-    let compared = known.iter().zip(&names).enumerate();
-    let compared = compared.map(|(column, (known, name))| {
-        let fits = known.as_ref().map(|Known { takes, .. }| {
-            let value = raw(&sql::value_name(model, column), span);
-            quote_spanned!(span=> __upsert::fits::<#takes, __columns::#name, _>(__record.#value);)
-        });
-        let not_null = (!holds_null(model.columns[column].ty)).then(|| {
-            let null = raw(&sql::null_name(model, column), span);
-            quote_spanned!(span=> __upsert::is_not_null::<__columns::#name, _>(__record.#null);)
-        });
-        quote!(#fits #not_null)
-    });
-    let (upsert, upsert_binds) = (upsert.0, binds(model, verify, upsert.1));
-    let (select, select_binds) = (select.0, vec![quote_spanned!(span=> true as _); select.1]);
+    let names = (0..columns.len()).map(|column| name(model, column));
+    let compatible = columns.iter().enumerate();
+    let compatible = compatible.map(|(column, known)| compatible_types(model, column, known, span));
+    let compared = columns.iter().enumerate();
+    let compared = compared.map(|(column, known)| compare(model, column, known, span));
     quote_spanned! {span=>
-        /// A type for each column, whose name is in the compiler's messages.
+        /// A type for each column, for its name to be in the compiler's messages.
         #[allow(dead_code, non_camel_case_types)]
         mod __columns {
             #(pub(super) struct #names;)*
         }
-        #(#fits)*
+        #(#compatible)*
         #[allow(dead_code, unused_imports)]
         fn __verify(__row: &#struct_name) {
             // sqlx's macros take these names for granted.
@@ -69,6 +55,38 @@ pub(super) fn checks(model: &Model, texts: &Texts) -> TokenStream {
             );
         }
     }
+}
+
+fn name<'a>(model: &Model<'a>, column: usize) -> &'a Ident {
+    model.fields[model.columns[column].field].ident
+}
+
+/// Says of the types that sqlx's macros may give the column which of them the field can be read from.
+fn compatible_types(
+    model: &Model,
+    column: usize,
+    known: &Option<Known>,
+    span: Span,
+) -> TokenStream {
+    let Some(Known { takes, also }) = known else {
+        return TokenStream::new();
+    };
+    let name = name(model, column);
+    quote_spanned!(span=> #(impl __upsert::Fits<#takes, __columns::#name> for #also {})*)
+}
+
+/// Compares a column, as a field of sqlx's record, with the struct's field.
+fn compare(model: &Model, column: usize, known: &Option<Known>, span: Span) -> TokenStream {
+    let name = name(model, column);
+    let fits = known.as_ref().map(|Known { takes, .. }| {
+        let value = raw(&sql::value_name(model, column), span);
+        quote_spanned!(span=> __upsert::fits::<#takes, __columns::#name, _>(__record.#value);)
+    });
+    let is_not_null = (!may_be_null(model, column)).then(|| {
+        let null = raw(&sql::null_name(model, column), span);
+        quote_spanned!(span=> __upsert::is_not_null::<__columns::#name, _>(__record.#null);)
+    });
+    quote!(#fits #is_not_null)
 }
 
 fn database(verify: Verify) -> TokenStream {
@@ -93,22 +111,23 @@ fn binds(model: &Model, verify: Verify, count: usize) -> Vec<TokenStream> {
     (0..count).map(bind).collect()
 }
 
-/// Whether a field is bound for expressions alone, with a type that PostgreSQL does not turn into another by itself, as it
-/// does with numbers.
+/// Whether a field is bound for expressions alone, with a type that PostgreSQL never turns into another by itself, as it does
+/// with numbers and times.
 fn is_param(field: &Field, database: Database) -> bool {
-    database == Database::Postgres
-        && field.column.is_none()
-        && Known::of(field.ty, field.json, database).is_some()
-        && !field.json
-        && matches!(
-            types::kind(field.ty),
-            Kind::Text | Kind::Bool | Kind::Bytes | Kind::Time(_)
-        )
+    let is_plain = matches!(types::kind(field.ty), Kind::Text | Kind::Bool | Kind::Bytes);
+    let is_known = Known::of(field.ty, field.json, database).is_some();
+    database == Database::Postgres && field.column.is_none() && !field.json && is_plain && is_known
 }
 
-/// Whether a field can be read from NULL.
-fn holds_null(ty: &Type) -> bool {
-    types::option_inner(types::patch_inner(ty).unwrap_or(ty)).is_some()
+/// Whether a column may be NULL. On SQLite PRIMARY KEY does not say NOT NULL, and a row with a NULL in its key is never one that
+/// comes back.
+fn may_be_null(model: &Model, column: usize) -> bool {
+    let ty = model.columns[column].ty;
+    let is_key = model.target.occurrences().contains(&column);
+    let on_sqlite = model
+        .verify
+        .is_some_and(|verify| verify.database == Database::Sqlite);
+    types::option_inner(types::patch_inner(ty).unwrap_or(ty)).is_some() || is_key && on_sqlite
 }
 
 /// The name of a field of sqlx's record, which writes all of them as raw identifiers.
@@ -134,7 +153,7 @@ impl Known {
         let ty = types::patch_inner(ty).unwrap_or(ty);
         let ty = types::option_inner(ty).unwrap_or(ty);
         let (takes, also): (TokenStream, &[&str]) = if json {
-            (quote!(__upsert::Document), documents(database))
+            (quote!(__upsert::Document), documents(database)?)
         } else {
             match types::kind(ty) {
                 Kind::Text => (quote!(::std::string::String), &[]),
@@ -145,7 +164,7 @@ impl Known {
                 }
                 Kind::Time(_) => (quote!(#ty), times(ty, database)?),
                 Kind::Decimal if database != Database::Sqlite => (quote!(#ty), &[]),
-                Kind::Unknown if types::last_name(ty)? == "Uuid" => (quote!(#ty), uuids(database)),
+                Kind::Unknown if types::last_name(ty)? == "Uuid" => (quote!(#ty), uuids(database)?),
                 _ => return None,
             }
         };
@@ -203,11 +222,12 @@ fn times(ty: &Type, database: Database) -> Option<&'static [&'static str]> {
     })
 }
 
-fn documents(database: Database) -> &'static [&'static str] {
+/// On SQLite the column may be declared as JSON, which is no type there, and none to sqlx's macros.
+fn documents(database: Database) -> Option<&'static [&'static str]> {
     match database {
-        Database::Postgres => &[JSON],
-        Database::Sqlite => &[TEXT],
-        Database::MySql => &[JSON, TEXT, BYTES],
+        Database::Postgres => Some(&[JSON]),
+        Database::Sqlite => None,
+        Database::MySql => Some(&[JSON, TEXT, BYTES]),
     }
 }
 
@@ -218,10 +238,12 @@ fn bytes(database: Database) -> &'static [&'static str] {
     }
 }
 
-fn uuids(database: Database) -> &'static [&'static str] {
+/// On SQLite the same as with documents.
+fn uuids(database: Database) -> Option<&'static [&'static str]> {
     match database {
-        Database::Postgres => &[],
-        Database::Sqlite | Database::MySql => &[TEXT, BYTES],
+        Database::Postgres => Some(&[]),
+        Database::Sqlite => None,
+        Database::MySql => Some(&[TEXT, BYTES]),
     }
 }
 

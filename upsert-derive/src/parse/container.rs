@@ -303,7 +303,7 @@ impl Verify {
             }
             other => {
                 let advice = did_you_mean(other, ["postgres", "sqlite", "mysql"]);
-                let message = format!("`verify` is `postgres`, `sqlite` or `mysql`{advice}");
+                let message = format!("`{other}` is not a database that `verify` knows{advice}");
                 return Err(syn::Error::new(literal.span(), message));
             }
         };

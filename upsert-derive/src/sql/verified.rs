@@ -94,15 +94,19 @@ fn list<S: Spelling>(model: &Model, is_known: &[bool]) -> String {
 pub(crate) fn value_name(model: &Model, column: usize) -> String {
     const LONGEST: usize = 40;
     let name = &model.columns[column].name;
+    let is_taken = |name: &str| model.columns.iter().any(|other| other.name == name);
     let is_word = name
         .chars()
         .all(|next| next.is_alphanumeric() || next == '_');
     let is_field = is_word && syn::parse_str::<Ident>(&format!("r#{name}")).is_ok();
     if is_field && name.len() <= LONGEST {
-        name.clone()
-    } else {
-        format!("column_{}", column + 1)
+        return name.clone();
     }
+    let mut name = format!("column_{}", column + 1);
+    while is_taken(&name) {
+        name.push('_');
+    }
+    name
 }
 
 /// The field that tells whether a column may be NULL; no column has its name.
