@@ -55,8 +55,10 @@ fn run() -> Result<ExitCode> {
     Ok(conclusion.exit_code())
 }
 
+type Body = fn(&Case) -> Result<()>;
+
 /// The cases, each of which runs on every database.
-const CASES: &[(&str, fn(&Case) -> Result<()>)] = &[
+const CASES: &[(&str, Body)] = &[
     ("every_type_goes_through", every_type_goes_through),
     (
         "generated_code_keeps_to_itself",
