@@ -24,6 +24,7 @@ mod sink;
 mod sql;
 mod upsert;
 mod value;
+mod verify;
 
 pub use accumulate::Accumulate;
 pub use bulk::{

@@ -19,6 +19,9 @@ pub use crate::sink::Sink;
 pub use crate::sql::Sql;
 pub use crate::upsert::UpsertOne;
 pub use crate::value::{Bind, Column, Json, Read, Returned};
+pub use crate::verify::{
+    CheckedOn, Document, Fits, NotNull, fits, is_checked_on, is_not_null, works_on,
+};
 pub use sqlx::error::BoxDynError;
 pub use sqlx::{Database, Error as SqlxError, FromRow};
 

@@ -504,6 +504,32 @@ pub(crate) fn cycles(
     );
 }
 
+/// What a column is compared with has to be known where the struct stands, and has to be readable.
+pub(crate) fn verify(input: &parse::Input, faults: &mut Faults) {
+    let Some(verify) = input.container.verify else {
+        return;
+    };
+    let generics = &input.derive.generics;
+    let borrows = |field: &parse::Field| types::borrow_in(field.ty).is_some();
+    if generics.type_params().next().is_some() || generics.const_params().next().is_some() {
+        faults.at(
+            verify.span,
+            format!(
+                "`{}` is generic, and its columns are compared with types that are known where it stands; put `verify` on structs without parameters",
+                input.derive.ident
+            ),
+        );
+    } else if generics.lifetimes().next().is_some() || input.fields.iter().any(borrows) {
+        faults.at(
+            verify.span,
+            format!(
+                "`{}` borrows, and a column is compared with what can be read from it, which is owned; put `verify` on the struct that owns its fields",
+                input.derive.ident
+            ),
+        );
+    }
+}
+
 /// Words of a default upsert that a struct with named ones alone does not have would be passed over in silence.
 pub(crate) fn without_main(fields: &[parse::Field], main: &Options, faults: &mut Faults) {
     let rules = fields.iter().flat_map(|field| &field.rules);

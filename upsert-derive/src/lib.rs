@@ -21,6 +21,9 @@ mod types;
 /// Derives the upsert of a struct with named fields.
 ///
 /// The [guide](https://docs.rs/upsert/latest/upsert/guide/attributes/index.html) of the `upsert` crate explains every attribute.
+///
+/// Nothing is asked of a database while compiling, unless the struct says
+/// [`verify`](https://docs.rs/upsert/latest/upsert/guide/attributes/index.html#verify).
 #[proc_macro_derive(Upsert, attributes(upsert, sqlx))]
 pub fn derive_upsert(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);

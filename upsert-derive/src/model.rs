@@ -10,7 +10,7 @@ use crate::diagnostics::{Faults, did_you_mean};
 use crate::expr::{self, Expr, Function, Kinds, Place, Scope, ScopeColumn};
 use crate::names;
 pub(crate) use crate::parse::Bulk;
-use crate::parse::{self, Named, OnDeleted, Options, Rule, RuleWord};
+use crate::parse::{self, Named, OnDeleted, Options, Rule, RuleWord, Verify};
 use crate::target::{self, Target};
 use crate::types::{self, Clock, Kind};
 
@@ -18,6 +18,8 @@ use crate::types::{self, Clock, Kind};
 pub(crate) struct Model<'a> {
     pub derive: &'a DeriveInput,
     pub krate: Option<Path>,
+    /// The database that looks at the statements while compiling, if any does.
+    pub verify: Option<Verify>,
     /// The name of a named upsert.
     pub name: Option<&'a LitStr>,
     pub table: Table,
@@ -138,6 +140,7 @@ pub(crate) fn resolve<'a>(input: &'a parse::Input<'a>, faults: &mut Faults) -> V
         faults.merge(own);
     }
     check::names(&container.named, faults);
+    check::verify(input, faults);
     models
 }
 
@@ -205,6 +208,7 @@ impl<'a> Model<'a> {
         Some(Self {
             derive,
             krate: container.krate.clone(),
+            verify: container.verify,
             name: options.name.as_ref(),
             table,
             fields: fields.collect(),

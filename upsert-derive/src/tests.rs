@@ -105,6 +105,60 @@ struct NewUser<'a> {
     );
 }
 
+/// Names that sqlx's record cannot have, types that its macros know and others, on fields that may be NULL and that may not.
+#[test]
+fn a_verified_struct() {
+    check(
+        "verified",
+        r#"
+#[upsert(conflict = "email", verify = "postgres")]
+#[upsert(name = "touch", conflict = "lower(email)", returning = "crate", update_where(new.name != new.other && new.count < new.limit))]
+struct User {
+    #[upsert(generated, rename = "crate")]
+    id: i64,
+    email: String,
+    #[upsert(rename = "full name")]
+    name: Name,
+    count: Option<i32>,
+    status: Option<Status>,
+    seen_at: DateTime<Local>,
+    #[upsert(json)]
+    column_1: Option<Vec<String>>,
+    #[upsert(param)]
+    other: String,
+    #[upsert(param)]
+    limit: i32,
+}
+"#,
+    );
+}
+
+#[test]
+fn what_can_be_read_from_a_column_depends_on_the_database() {
+    for database in ["sqlite", "mysql"] {
+        check(
+            &format!("verified_on_{database}"),
+            &format!(
+                r#"
+#[upsert(conflict = "id", verify = "{database}", returning = "id")]
+struct Row {{
+    id: Uuid,
+    count: u32,
+    part: f32,
+    flag: bool,
+    photo: Vec<u8>,
+    seen_at: OffsetDateTime,
+    day: NaiveDate,
+    #[upsert(json)]
+    tags: Tags,
+    other: Vec<i64>,
+}}
+"#
+            ),
+        );
+    }
+}
+
 #[test]
 fn a_struct_with_mistakes() {
     check(
@@ -224,6 +278,7 @@ const PIECES: &[&str] = &[
     "->",
     "|x|",
     "a!()",
+    "\"postgres\"",
 ];
 
 /// Types of fields, for which the rules differ.

@@ -38,8 +38,17 @@ pub(crate) fn option_inner(ty: &Type) -> Option<&Type> {
     argument_of("Option", ty)
 }
 
+/// The last name of a type's path: `DateTime` of `chrono::DateTime<Utc>`.
+pub(crate) fn last_name(ty: &Type) -> Option<String> {
+    let Type::Path(path) = peel(ty) else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+    Some(last.ident.to_string())
+}
+
 /// The first type argument of the type called `name`.
-fn argument_of<'a>(name: &str, ty: &'a Type) -> Option<&'a Type> {
+pub(crate) fn argument_of<'a>(name: &str, ty: &'a Type) -> Option<&'a Type> {
     let Type::Path(path) = peel(ty) else {
         return None;
     };

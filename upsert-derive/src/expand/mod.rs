@@ -5,6 +5,7 @@ pub(crate) mod bounds;
 mod many;
 pub(crate) mod named;
 mod returning;
+mod verify;
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -51,6 +52,7 @@ fn impl_upsert(model: &Model) -> TokenStream {
     let impl_model = impl_model(model, &texts);
     let in_bulk = many::impl_in_bulk(model);
     let arrays = many::array_checks(model);
+    let verify = verify::checks(model, &texts);
     quote! {
         const _: () = {
             use #krate::__private as __upsert;
@@ -61,6 +63,7 @@ fn impl_upsert(model: &Model) -> TokenStream {
             #impl_model
             #in_bulk
             #method
+            #verify
         };
     }
 }

@@ -12,7 +12,7 @@ use crate::names::RENAME_RULES;
 use crate::parse::RuleWord;
 
 /// The words that stand on a struct, the common ones first: a message names only so many.
-pub(super) const WORDS: [&str; 23] = [
+pub(super) const WORDS: [&str; 24] = [
     "table",
     "conflict",
     "generated",
@@ -35,6 +35,7 @@ pub(super) const WORDS: [&str; 23] = [
     "constraint",
     "nulls_not_distinct",
     "bulk",
+    "verify",
     "crate",
 ];
 
@@ -44,6 +45,7 @@ pub(crate) struct Container {
     pub table: Option<LitStr>,
     pub rename_all: Option<LitStr>,
     pub krate: Option<Path>,
+    pub verify: Option<Verify>,
     pub generated: Vec<Named>,
     pub main: Options,
     pub named: Vec<Options>,
@@ -75,6 +77,21 @@ pub(crate) enum Bulk {
     Unnest,
     /// In a VALUES list.
     Values,
+}
+
+/// `verify = "postgres"`: whose database looks at the statements while compiling.
+#[derive(Clone, Copy)]
+pub(crate) struct Verify {
+    pub database: Database,
+    pub span: Span,
+}
+
+/// A database as `verify` names it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Database {
+    Postgres,
+    Sqlite,
+    MySql,
 }
 
 /// What happens when the row that absorbs is a deleted one.
@@ -142,6 +159,7 @@ impl Container {
             )?,
             "rename_all" => once(&mut self.rename_all, word, rename_rule(word, input)?)?,
             "crate" => once(&mut self.krate, word, crate_path::parse(word, input)?)?,
+            "verify" => once(&mut self.verify, word, Verify::parse(word, input)?)?,
             "generated" => {
                 let literal = word.text(input, r#"generated = "id""#)?;
                 self.generated.extend(list::parse(&literal, faults));
@@ -285,6 +303,31 @@ impl Options {
         }
     }
 }
+
+impl Verify {
+    fn parse(word: &Word, input: ParseStream) -> syn::Result<Self> {
+        let literal = word.text(input, r#"verify = "postgres""#)?;
+        let database = match literal.value().as_str() {
+            "postgres" => Database::Postgres,
+            "sqlite" => Database::Sqlite,
+            "mysql" => Database::MySql,
+            "mariadb" => {
+                let message = "MySQL and MariaDB are one dialect here: `verify = \"mysql\"`";
+                return Err(syn::Error::new(literal.span(), message));
+            }
+            other => {
+                let advice = did_you_mean(other, ["postgres", "sqlite", "mysql"]);
+                let message = format!("`{other}` is not a database that `verify` knows{advice}");
+                return Err(syn::Error::new(literal.span(), message));
+            }
+        };
+        Ok(Self {
+            database,
+            span: literal.span(),
+        })
+    }
+}
+
 impl Returning {
     /// Parses `= "id, email"`, `= Account` or `(Account: "id, email")`.
     fn parse(word: &Word, input: ParseStream, faults: &mut Faults) -> syn::Result<Self> {
@@ -362,7 +405,7 @@ fn column_without_quotes(ty: &Type) -> Option<&Ident> {
 fn refuse_shared(word: &Word) -> syn::Result<()> {
     if !matches!(
         word.name.as_str(),
-        "table" | "rename_all" | "crate" | "generated"
+        "table" | "rename_all" | "crate" | "generated" | "verify"
     ) {
         return Ok(());
     }

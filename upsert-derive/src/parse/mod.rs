@@ -5,7 +5,7 @@ mod crate_path;
 mod field;
 mod list;
 
-pub(crate) use container::{Bulk, Container, OnDeleted, Options, Returning};
+pub(crate) use container::{Bulk, Container, Database, OnDeleted, Options, Returning, Verify};
 pub(crate) use field::{Field, Rule, RuleWord};
 pub(crate) use list::Named;
 

@@ -17,11 +17,13 @@ mod tests_expressions;
 mod tests_guards;
 #[cfg(test)]
 mod tests_targets;
+mod verified;
 mod writer;
 
 pub(crate) use mysql::{Slot, Texts as MySqlTexts};
 pub(crate) use order::{Ordered, assignment_order, is_compared};
 pub(crate) use source::Source;
+pub(crate) use verified::{Verified, null_name, value_name, verified};
 
 use crate::model::{Bind, Insert, Model, Table};
 use crate::target::{TargetPart, TargetPiece};
@@ -208,9 +210,13 @@ fn key_equals<S: Spelling>(spelling: &S, model: &Model) -> String {
 
 /// `SELECT "users"."id" FROM "users" WHERE "users"."email" = $1`
 fn select<S: Spelling>(spelling: &S, model: &Model) -> String {
+    select_list(spelling, model, &returned::<S>(model, &model.table.name))
+}
+
+/// The same with another list.
+fn select_list<S: Spelling>(spelling: &S, model: &Model, list: &str) -> String {
     format!(
-        "SELECT {} FROM {} WHERE {}",
-        returned::<S>(model, &model.table.name),
+        "SELECT {list} FROM {} WHERE {}",
         table::<S>(&model.table),
         key_equals(spelling, model)
     )

@@ -6,7 +6,7 @@ use super::writer::Writer;
 use super::{
     Ordered, Source, Statement, assignment_order, fill, index_name, inserted_columns,
     inserted_values, is_compared, join, key_equals, qualified, quote, returned, returned_with_key,
-    select, select_deleted, stored_key, table, target, tuple,
+    select, select_deleted, select_list, stored_key, table, target, tuple,
 };
 use crate::expr::{CastTo, Operator, Piece, Raw};
 use crate::model::{Assignment, Insert, Model};
@@ -30,7 +30,7 @@ pub(crate) enum Slot {
     Nonce,
 }
 
-struct MySql<'a> {
+pub(super) struct MySql<'a> {
     table: &'a str,
     /// Whether some text has a backslash in it.
     backslashes: bool,
@@ -270,6 +270,15 @@ fn key(dialect: &MySql, model: &Model) -> String {
         TargetPart::Expression(pieces) => format!("({})", fill(pieces, |_| next())),
     });
     tuple(&parts.collect::<Vec<_>>())
+}
+
+/// The `select` of the model with another list.
+pub(super) fn select_of(model: &Model, list: &str) -> String {
+    let dialect = MySql {
+        table: &model.table.name,
+        backslashes: false,
+    };
+    number_binds(&select_list(&dialect, model, list)).0
 }
 
 /// Turns the marks of binds into `?`, and says what each of them is.

@@ -12,7 +12,7 @@ use crate::model::{Assignment, Bind, Model};
 use crate::target::TargetPart;
 use crate::types::{self, Clock, Kind};
 
-struct Postgres<'a> {
+pub(super) struct Postgres<'a> {
     model: &'a Model<'a>,
     /// What the stored row is called in SET, WHERE and RETURNING.
     stored: &'a str,
@@ -115,6 +115,14 @@ impl<'a> Postgres<'a> {
             model,
             stored: stored_name(model),
             binds,
+        }
+    }
+
+    /// For a SELECT, in which the table has no alias, whatever it is called.
+    pub(super) fn of_table(model: &'a Model<'a>) -> Self {
+        Self {
+            stored: &model.table.name,
+            ..Self::new(model, Binds::Numbered)
         }
     }
 }
@@ -303,11 +311,7 @@ fn bound_name<'a>(model: &'a Model, number: usize) -> &'a str {
 
 /// Reads rows by their keys, which come as arrays in the order of the target.
 fn select_all(model: &Model) -> String {
-    // The SELECT has no alias, whatever the table is called.
-    let dialect = Postgres {
-        stored: &model.table.name,
-        ..Postgres::new(model, Binds::Numbered)
-    };
+    let dialect = Postgres::of_table(model);
     let occurrences = model.target.occurrences();
     let names: Vec<_> = (1..=occurrences.len())
         .map(|number| format!("key{number}"))

@@ -11,7 +11,7 @@ use crate::expr::{CastTo, Operator, Piece, Raw};
 use crate::model::{Assignment, Model};
 use crate::types::{Clock, Kind};
 
-struct Sqlite<'a> {
+pub(super) struct Sqlite<'a> {
     /// What the stored row is called in SET and WHERE.
     stored: &'a str,
     binds: Binds,
@@ -145,6 +145,16 @@ impl Spelling for Sqlite<'_> {
 
     fn raw<'a>(&self, raw: &'a Raw) -> Option<&'a [Piece]> {
         raw.sqlite.as_deref()
+    }
+}
+
+impl<'a> Sqlite<'a> {
+    /// For a SELECT, in which the table has no alias, whatever it is called.
+    pub(super) fn of_table(model: &'a Model) -> Self {
+        Self {
+            stored: &model.table.name,
+            binds: Binds::Numbered,
+        }
     }
 }
 

@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email")]
+struct User {
+    #[upsert(verify = "sqlite")]
+    email: String,
+}
+
+fn main() {}
