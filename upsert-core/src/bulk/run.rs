@@ -195,7 +195,8 @@ async fn pause(retry: u32) {
     Delay::new(Duration::from_micros(micros)).await;
 }
 
-/// One try, in a transaction of its own unless the caller has one open.
+/// One try, in a transaction of its own unless the caller has one open. Where that is to outlive a row that fails, a savepoint
+/// takes back the chunks that came before it.
 async fn attempt<DB: Dialect>(
     conn: &mut DB::Connection,
     rows: &mut dyn Rows<DB>,
@@ -203,14 +204,17 @@ async fn attempt<DB: Dialect>(
     context: &Context<'_>,
     tally: &mut Tally<'_>,
 ) -> Result<u64, Stop> {
+    let outlives = context.ours || context.settings.find_culprit;
     // A single row is a single call, which knows what it needs.
-    if !context.ours || context.range.len() == 1 {
+    if !outlives || context.ours && context.range.len() == 1 {
         return all_chunks::<DB>(conn, rows, job, context, tally).await;
     }
-    let mut tx = conn
-        .begin_with(DB::BEGIN.into_sql_str())
-        .await
-        .map_err(driver::<DB>(job.model))?;
+    let begun = if context.ours {
+        conn.begin_with(DB::BEGIN.into_sql_str()).await
+    } else {
+        conn.begin().await
+    };
+    let mut tx = begun.map_err(driver::<DB>(job.model))?;
     match all_chunks::<DB>(&mut tx, rows, job, context, tally).await {
         Ok(written) => {
             let committed = tx.commit().await.map_err(driver::<DB>(job.model));
@@ -302,16 +306,17 @@ async fn in_savepoint<DB: Dialect>(
         // What succeeds stays, for what comes after it may need it.
         match try_rows::<DB>(conn, rows, job, first).await {
             Ok(_) => suspects = second,
+            Err(Stop::Failed(error)) if !error.blames_a_row() => return Err(failed.into()),
             Err(_) => suspects = first,
         }
     }
     match try_rows::<DB>(conn, rows, job, suspects).await {
-        Err(Stop::Failed(error) | Stop::Ambiguous(error)) => {
+        Err(Stop::Failed(error) | Stop::Ambiguous(error)) if error.blames_a_row() => {
             let culprit = suspects.first().copied().unwrap_or_default();
             Err(error.at_row(culprit).into())
         }
         // It was not one row by itself.
-        Ok(_) => Err(failed.into()),
+        _ => Err(failed.into()),
     }
 }
 
