@@ -13,11 +13,12 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr, SqlStr};
 use tokio::runtime::Runtime;
+use upsert::{ExecutorFor, Upsert};
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// One struct for all.
-#[derive(Debug, Clone, upsert::Upsert, sqlx::FromRow)]
+#[derive(Debug, Clone, Upsert, sqlx::FromRow)]
 #[upsert(conflict = "sku", generated = "id", accumulate = "stock")]
 pub struct Item {
     pub id: i64,
@@ -46,10 +47,13 @@ fn item(number: usize) -> Item {
     }
 }
 
-/// Every other row: those that are there before each turn.
+/// Every other row: those that are there before each turn. They came in another order than the batch comes in, or its rows would
+/// find theirs side by side.
 fn every_other(items: &[Item]) -> Vec<Item> {
-    let is_even = |item: &&Item| item.sku.ends_with(['0', '2', '4', '6', '8']);
-    items.iter().filter(is_even).cloned().collect()
+    let is_even = |item: &Item| item.sku.ends_with(['0', '2', '4', '6', '8']);
+    let order = (0..items.len()).map(|place| place * 104_729 % items.len());
+    let items = order.map(|place| items[place].clone());
+    items.filter(is_even).collect()
 }
 
 /// One who takes part.
@@ -168,6 +172,23 @@ fn print(outcome: &Outcome, rounds: usize) {
     }
 }
 
+/// The library, in a transaction of its own.
+async fn ours<C>(conn: &mut C, items: &[Item]) -> sqlx::Result<()>
+where
+    for<'c> &'c mut C: ExecutorFor<Item>,
+{
+    Item::upsert_all(items, conn).await?;
+    Ok(())
+}
+
+async fn ours_returning<C>(conn: &mut C, items: &[Item]) -> sqlx::Result<()>
+where
+    for<'c> &'c mut C: ExecutorFor<Item>,
+{
+    black_box(Item::upsert_all(items, conn).returning().await?);
+    Ok(())
+}
+
 // PostgreSQL
 
 /// The URL in the environment, with a schema of its own; says aloud when there is none.
@@ -228,7 +249,9 @@ pub fn postgres<'a>(runtime: &'a Runtime, url: &str) -> Result<Vec<Contender<'a>
     let connect = || runtime.block_on(PgConnection::connect(url));
     Ok(vec![
         Contender::on("one UNNEST by hand", runtime, connect()?, unnest),
-        // `upsert_all` goes in here.
+        Contender::on("upsert_all", runtime, connect()?, async |conn, items| {
+            ours(conn, items).await
+        }),
         Contender::on(
             "UNNEST by hand, of 10 000",
             runtime,
@@ -244,7 +267,12 @@ pub fn postgres_returning<'a>(runtime: &'a Runtime, url: &str) -> Result<Vec<Con
     let connect = || runtime.block_on(PgConnection::connect(url));
     Ok(vec![
         Contender::on("one UNNEST by hand", runtime, connect()?, unnest_returning),
-        // `upsert_all(…).returning()` goes in here.
+        Contender::on(
+            "upsert_all, returning",
+            runtime,
+            connect()?,
+            async |conn, items| ours_returning(conn, items).await,
+        ),
     ])
 }
 
@@ -407,7 +435,9 @@ pub fn sqlite<'a>(runtime: &'a Runtime) -> Result<Vec<Contender<'a>>> {
     let connect = || runtime.block_on(SqliteConnection::connect_with(&sqlite_options()));
     Ok(vec![
         Contender::on("VALUES by hand, sqlx", runtime, connect()?, values),
-        // `upsert_all` goes in here.
+        Contender::on("upsert_all", runtime, connect()?, async |conn, items| {
+            ours(conn, items).await
+        }),
         Contender::on("row by row, sqlx", runtime, connect()?, one_by_one),
     ])
 }
@@ -422,7 +452,12 @@ pub fn sqlite_returning<'a>(runtime: &'a Runtime) -> Result<Vec<Contender<'a>>> 
             connect()?,
             values_returning,
         ),
-        // `upsert_all(…).returning()` goes in here.
+        Contender::on(
+            "upsert_all, returning",
+            runtime,
+            connect()?,
+            async |conn, items| ours_returning(conn, items).await,
+        ),
     ])
 }
 

@@ -167,9 +167,11 @@ impl Keys {
 
     /// The rows in the order of their keys; those of the same key stay in theirs.
     pub(super) fn sorted(&self) -> Vec<usize> {
-        // Most keys differ in their first bytes, and those are compared without following a pointer.
+        // Nearly all keys differ in the first bytes that they do not all have in common, and those are compared without
+        // following a pointer.
+        let common = self.common_prefix();
         let prefix = |row: usize| {
-            let key = self.get(row);
+            let key = &self.get(row)[common..];
             let mut prefix = [0; 8];
             let length = key.len().min(8);
             prefix[..length].copy_from_slice(&key[..length]);
@@ -185,6 +187,19 @@ impl Keys {
             one_prefix.cmp(two_prefix).then_with(by_key)
         });
         rows.into_iter().map(|(_, row)| row).collect()
+    }
+
+    /// How many bytes all keys begin with.
+    fn common_prefix(&self) -> usize {
+        let mut rows = self.first..self.first + self.ends.len();
+        let Some(first) = rows.next() else {
+            return 0;
+        };
+        let first = self.get(first);
+        rows.fold(first.len(), |common, row| {
+            let bytes = first[..common].iter().zip(self.get(row));
+            bytes.take_while(|(one, two)| one == two).count()
+        })
     }
 }
 
