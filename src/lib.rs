@@ -74,10 +74,13 @@
 //!
 //! The guide goes on from there:
 //!
-//! - [`guide::attributes`]: every word that the derive understands, with an example;
+//! - [`guide::tour`]: the first ten minutes;
+//! - [`guide::patterns`]: counters, inventories, feeds, soft deletes;
+//! - [`guide::attributes`]: every word that the derive understands, with an example and its SQL;
 //! - [`guide::expressions`]: the language of `update = …`, `set(…)` and `update_where(…)`;
 //! - [`guide::dialects`]: what differs between databases, and what does not;
-//! - [`guide::errors`]: what can go wrong, and what to do.
+//! - [`guide::errors`]: what can go wrong, and what to do;
+//! - [`guide::performance`]: what costs what.
 
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Error, ErrorKind, ExecutorFor,

@@ -2,10 +2,13 @@
 //!
 //! Its pages are documentation alone, and part of no program. Their examples are tests, which run on SQLite in memory.
 //!
-//! - [`attributes`]: every word, with an example;
+//! - [`tour`]: from an empty project to an upsert, in ten minutes;
+//! - [`patterns`]: what upserts are for: counters, inventories, feeds, soft deletes;
+//! - [`attributes`]: every word, with an example and its SQL;
 //! - [`expressions`]: the language of `update = …`, `insert = …`, `set(…)` and `update_where(…)`;
 //! - [`dialects`]: what differs between databases, and what does not;
-//! - [`errors`]: what can go wrong, and what to do.
+//! - [`errors`]: what can go wrong, and what to do;
+//! - [`performance`]: what costs what.
 
 #[doc = include_str!("attributes.md")]
 pub mod attributes {}
@@ -18,3 +21,12 @@ pub mod errors {}
 
 #[doc = include_str!("expressions.md")]
 pub mod expressions {}
+
+#[doc = include_str!("patterns.md")]
+pub mod patterns {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("tour.md")]
+pub mod tour {}

@@ -104,7 +104,7 @@ fn predicates(model: &Model) -> Vec<WherePredicate> {
 }
 
 /// What only some databases can do.
-fn capabilities(model: &Model) -> Vec<WherePredicate> {
+pub(crate) fn capabilities(model: &Model) -> Vec<WherePredicate> {
     let mut predicates: Vec<WherePredicate> = Vec::new();
     let target = &model.target;
     if target.constraint.is_some() {

@@ -15,6 +15,8 @@ mod tests_expressions;
 #[cfg(test)]
 mod tests_guards;
 #[cfg(test)]
+mod tests_guide;
+#[cfg(test)]
 mod tests_targets;
 mod writer;
 
