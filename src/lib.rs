@@ -80,7 +80,9 @@
 //! - [`guide::expressions`]: the language of `update = …`, `set(…)` and `update_where(…)`;
 //! - [`guide::dialects`]: what differs between databases, and what does not;
 //! - [`guide::errors`]: what can go wrong, and what to do;
-//! - [`guide::performance`]: what costs what.
+//! - [`guide::performance`]: what costs what;
+//! - coming from [SQLAlchemy](guide::coming_from_sqlalchemy), [Diesel](guide::coming_from_diesel),
+//!   [SeaORM](guide::coming_from_seaorm) or [sqlx by hand](guide::coming_from_sqlx).
 
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Error, ErrorKind, ExecutorFor,

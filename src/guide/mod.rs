@@ -8,10 +8,23 @@
 //! - [`expressions`]: the language of `update = …`, `insert = …`, `set(…)` and `update_where(…)`;
 //! - [`dialects`]: what differs between databases, and what does not;
 //! - [`errors`]: what can go wrong, and what to do;
-//! - [`performance`]: what costs what.
+//! - [`performance`]: what costs what;
+//! - [`coming_from_sqlalchemy`], [`coming_from_diesel`], [`coming_from_seaorm`], [`coming_from_sqlx`]: what carries over.
 
 #[doc = include_str!("attributes.md")]
 pub mod attributes {}
+
+#[doc = include_str!("coming_from_diesel.md")]
+pub mod coming_from_diesel {}
+
+#[doc = include_str!("coming_from_seaorm.md")]
+pub mod coming_from_seaorm {}
+
+#[doc = include_str!("coming_from_sqlalchemy.md")]
+pub mod coming_from_sqlalchemy {}
+
+#[doc = include_str!("coming_from_sqlx.md")]
+pub mod coming_from_sqlx {}
 
 #[doc = include_str!("dialects.md")]
 pub mod dialects {}
