@@ -11,6 +11,8 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_engines;
+#[cfg(test)]
 mod tests_expressions;
 #[cfg(test)]
 mod tests_guards;

@@ -69,16 +69,10 @@ fn with_sql(page: &str) -> String {
         let Some(language) = line.strip_prefix("```") else {
             continue;
         };
-        let mut code = String::new();
-        for line in lines.by_ref() {
+        let code = code_block(&mut lines.by_ref().inspect(|line| {
             written += line;
             written.push('\n');
-            if line == "```" {
-                break;
-            }
-            code += line.strip_prefix("# ").unwrap_or(line);
-            code.push('\n');
-        }
+        }));
         let structs = match language {
             "" => upserts(&code),
             _ => Vec::new(),
@@ -112,6 +106,30 @@ fn with_sql(page: &str) -> String {
         }
     }
     written
+}
+
+/// The structs that derive `Upsert` in all examples of a page.
+pub(super) fn examples(page: &str) -> Vec<DeriveInput> {
+    let mut structs = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(language) = line.strip_prefix("```") else {
+            continue;
+        };
+        let code = code_block(&mut lines);
+        if language.is_empty() {
+            structs.extend(upserts(&code));
+        }
+    }
+    structs
+}
+
+/// The lines up to the fence, without what hides them from the reader.
+fn code_block<'a>(lines: &mut impl Iterator<Item = &'a str>) -> String {
+    let lines = lines.take_while(|line| *line != "```");
+    lines
+        .flat_map(|line| [line.strip_prefix("# ").unwrap_or(line), "\n"])
+        .collect()
 }
 
 /// The structs of an example that derive `Upsert`.
