@@ -79,6 +79,7 @@
 //! - [`guide::attributes`]: every word that the derive understands, with an example and its SQL;
 //! - [`guide::expressions`]: the language of `update = …`, `set(…)` and `update_where(…)`;
 //! - [`guide::dialects`]: what differs between databases, and what does not;
+//! - [`guide::engines`]: databases beyond one machine, and poolers;
 //! - [`guide::errors`]: what can go wrong, and what to do;
 //! - [`guide::performance`]: what costs what;
 //! - coming from [SQLAlchemy](guide::coming_from_sqlalchemy), [Diesel](guide::coming_from_diesel),

@@ -7,6 +7,7 @@
 //! - [`attributes`]: every word, with an example and its SQL;
 //! - [`expressions`]: the language of `update = …`, `insert = …`, `set(…)` and `update_where(…)`;
 //! - [`dialects`]: what differs between databases, and what does not;
+//! - [`engines`]: databases beyond one machine, and poolers;
 //! - [`errors`]: what can go wrong, and what to do;
 //! - [`performance`]: what costs what;
 //! - [`coming_from_sqlalchemy`], [`coming_from_diesel`], [`coming_from_seaorm`], [`coming_from_sqlx`]: what carries over.
@@ -28,6 +29,9 @@ pub mod coming_from_sqlx {}
 
 #[doc = include_str!("dialects.md")]
 pub mod dialects {}
+
+#[doc = include_str!("engines.md")]
+pub mod engines {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}
