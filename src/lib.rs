@@ -85,6 +85,8 @@
 //! - coming from [SQLAlchemy](guide::coming_from_sqlalchemy), [Diesel](guide::coming_from_diesel),
 //!   [SeaORM](guide::coming_from_seaorm) or [sqlx by hand](guide::coming_from_sqlx).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Error, ErrorKind, ExecutorFor,
     InsertIfAbsent, Json, Main, Patch, Read, Returned, Sql, Upsert, UpsertExecutor, UpsertFuture,
