@@ -79,10 +79,18 @@
 //!
 //! The guide goes on from there:
 //!
-//! - [`guide::attributes`]: every word that the derive understands, with an example;
+//! - [`guide::tour`]: the first ten minutes;
+//! - [`guide::patterns`]: counters, inventories, feeds, soft deletes;
+//! - [`guide::attributes`]: every word that the derive understands, with an example and its SQL;
 //! - [`guide::expressions`]: the language of `update = …`, `set(…)` and `update_where(…)`;
 //! - [`guide::dialects`]: what differs between databases, and what does not;
-//! - [`guide::errors`]: what can go wrong, and what to do.
+//! - [`guide::engines`]: databases beyond one machine, and poolers;
+//! - [`guide::errors`]: what can go wrong, and what to do;
+//! - [`guide::performance`]: what costs what;
+//! - coming from [SQLAlchemy](guide::coming_from_sqlalchemy), [Diesel](guide::coming_from_diesel),
+//!   [SeaORM](guide::coming_from_seaorm) or [sqlx by hand](guide::coming_from_sqlx).
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Duplicates, Error, ErrorKind,

@@ -150,25 +150,49 @@ fn an_expression_becomes_what_the_guide_says() {
     assert!(found == expected, "the table should be:\n{table}");
 }
 
-/// `laws::atomic::what_fails_leaves_nothing_behind` is a function of that name in the file of that module.
+/// `laws::atomic::what_fails_leaves_nothing_behind` is a function of that name in the file of that module, and
+/// `ui::capability::constraint_on_mysql` a program that must not compile.
 #[test]
 fn a_test_that_the_guide_names_exists() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let names = DIALECTS.split('`').skip(1).step_by(2);
-    let names = names.filter(|name| {
-        let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
-        name.contains("::") && name.chars().all(is_path) && !name.starts_with("crate::")
-    });
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut count = 0;
-    for name in names {
+    for name in tests_named_in(DIALECTS) {
         let (module, test) = name.rsplit_once("::").expect("a module and a test");
-        let file = tests.join(module.replace("::", "/")).with_extension("rs");
-        let code = fs::read_to_string(&file).unwrap_or_default();
-        assert!(
-            code.contains(&format!("async fn {test}(")),
-            "no such test: {name}"
-        );
+        let path = module.replace("::", "/");
+        let exists = if module.starts_with("ui::") {
+            root.join(path).join(test).with_extension("rs").exists()
+        } else {
+            let file = root.join("it").join(path).with_extension("rs");
+            let code = fs::read_to_string(file).unwrap_or_default();
+            code.contains(&format!("async fn {test}("))
+        };
+        assert!(exists, "no such test: {name}");
         count += 1;
     }
     assert!(count > 20, "only {count} tests are named");
+}
+
+#[test]
+fn each_fact_names_its_test() {
+    let facts = |section: &str| {
+        let (_, section) = DIALECTS.split_once(section).expect("the section");
+        let table = section.lines().skip_while(|line| !line.starts_with("|---"));
+        let rows = table.skip(1).take_while(|line| line.starts_with('|'));
+        rows.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for section in ["# The laws", "# The facts"] {
+        let facts = facts(section);
+        assert!(facts.len() > 5, "{section} has {} rows", facts.len());
+        for fact in facts {
+            assert!(tests_named_in(&fact).next().is_some(), "no test: {fact}");
+        }
+    }
+}
+
+/// The words in backticks that are paths of tests.
+fn tests_named_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2).filter(|name| {
+        let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
+        name.contains("::") && name.chars().all(is_path) && !name.starts_with("crate::")
+    })
 }

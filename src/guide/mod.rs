@@ -2,19 +2,48 @@
 //!
 //! Its pages are documentation alone, and part of no program. Their examples are tests, which run on SQLite in memory.
 //!
-//! - [`attributes`]: every word, with an example;
+//! - [`tour`]: from an empty project to an upsert, in ten minutes;
+//! - [`patterns`]: what upserts are for: counters, inventories, feeds, soft deletes;
+//! - [`attributes`]: every word, with an example and its SQL;
 //! - [`expressions`]: the language of `update = …`, `insert = …`, `set(…)` and `update_where(…)`;
 //! - [`dialects`]: what differs between databases, and what does not;
-//! - [`errors`]: what can go wrong, and what to do.
+//! - [`engines`]: databases beyond one machine, and poolers;
+//! - [`errors`]: what can go wrong, and what to do;
+//! - [`performance`]: what costs what;
+//! - [`coming_from_sqlalchemy`], [`coming_from_diesel`], [`coming_from_seaorm`], [`coming_from_sqlx`]: what carries over.
 
 #[doc = include_str!("attributes.md")]
 pub mod attributes {}
 
+#[doc = include_str!("coming_from_diesel.md")]
+pub mod coming_from_diesel {}
+
+#[doc = include_str!("coming_from_seaorm.md")]
+pub mod coming_from_seaorm {}
+
+#[doc = include_str!("coming_from_sqlalchemy.md")]
+pub mod coming_from_sqlalchemy {}
+
+#[doc = include_str!("coming_from_sqlx.md")]
+pub mod coming_from_sqlx {}
+
 #[doc = include_str!("dialects.md")]
 pub mod dialects {}
+
+#[doc = include_str!("engines.md")]
+pub mod engines {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 
 #[doc = include_str!("expressions.md")]
 pub mod expressions {}
+
+#[doc = include_str!("patterns.md")]
+pub mod patterns {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("tour.md")]
+pub mod tour {}

@@ -1,6 +1,7 @@
 //! What upserts do, on real databases: one body per behaviour, run on every database that has a URL.
 //!
 //! `UPSERT_POSTGRES_URL`, `UPSERT_MARIADB_URL` and `UPSERT_MYSQL_URL` say where the servers are; SQLite needs none.
+//! `UPSERT_PGBOUNCER_URL` is a PgBouncer in front of PostgreSQL, in transaction mode, behind which a part of the tests runs too.
 //! `UPSERT_ONLY=postgres,sqlite` limits the databases. `UPSERT_REQUIRE=sqlite,postgres,mariadb` makes it a failure when one
 //! is missing; `CI` does so for these three.
 

@@ -3,6 +3,7 @@
 //! Use `upsert`; this crate is its run-time half. A call travels one way through it:
 //! [`Upsert`] (the methods) → [`UpsertExecutor`] (one connection) → [`Dialect`] (the driver) → the row.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Without a database there is nothing that would use what the databases share.
 #![cfg_attr(
     not(any(feature = "postgres", feature = "_sqlite", feature = "mysql")),

@@ -12,6 +12,8 @@ mod fallback;
 mod model;
 mod names;
 mod parse;
+#[cfg(test)]
+mod soup;
 mod sql;
 mod target;
 #[cfg(test)]

@@ -13,7 +13,8 @@ cargo xtask test [--mysql] [--postgres 18] [-- FILTER...]
     What follows is passed on to the test binaries. A filter that comes first narrows the run, so a
     database on which no test is left is then no failure.
     UPSERT_POSTGRES_URL, UPSERT_MARIADB_URL, UPSERT_MYSQL_URL and UPSERT_POSTGRES18_URL name servers
-    that run already.
+    that run already. PgBouncer is put in front of PostgreSQL, unless UPSERT_PGBOUNCER_URL names one; where
+    there is no way to one, it is left out, and in CI that is a failure.
 
 cargo xtask db [--mysql] [--postgres 18]
     Starts the same servers, prints their URLs as shell commands, and stays until interrupted.

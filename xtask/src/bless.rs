@@ -1,4 +1,4 @@
-//! Accepts snapshots and compiler messages as they are now.
+//! Accepts snapshots, compiler messages and the SQL of the guide as they are now.
 
 use anyhow::{Context, Result};
 
@@ -11,6 +11,7 @@ pub fn run() -> Result<bool> {
         .args(["--lib", "--test", "ui"])
         .env("INSTA_UPDATE", "always")
         .env("TRYBUILD", "overwrite")
+        .env("UPSERT_BLESS", "1")
         .status()
         .context("cargo does not start")?;
     println!("Read `git diff` before you commit.");

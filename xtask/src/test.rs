@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use crate::args::Extras;
 use crate::process::Process;
 use crate::report::{Outcome, Report};
-use crate::servers::{self, Database, Databases};
+use crate::servers::{self, Database, Databases, Pooler};
 use crate::{interrupt, workspace};
 
 /// Starts the servers, runs everything, stops the servers, and says last what ran where.
@@ -51,6 +51,11 @@ fn run_everything(
         expected.push(name);
         required.push(word);
     }
+    if let Some(pooler) = databases.pooler() {
+        cargo.env(Pooler::URL_VARIABLE, pooler.url());
+        expected.push("PgBouncer");
+        required.push("pgbouncer");
+    }
     cargo.env("UPSERT_REQUIRE", required.join(","));
     finish(cargo, arguments, &expected, report)
 }
@@ -73,6 +78,7 @@ fn cargo_test() -> Command {
     cargo.args(["test", "--workspace", "--no-fail-fast"]);
     // Which databases run is told by our own arguments.
     cargo.env_remove("UPSERT_ONLY");
+    cargo.env_remove(Pooler::URL_VARIABLE);
     cargo
 }
 

@@ -7,7 +7,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::workspace;
 
-const DOCUMENTS: [&str; 3] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"];
+const DOCUMENTS: [&str; 4] = [
+    "ARCHITECTURE.md",
+    "COMPARE.md",
+    "CONTRIBUTING.md",
+    "README.md",
+];
 
 /// What is not to be committed in code. Spelled in halves, as this file is looked at too.
 const LEFTOVERS: [&str; 4] = [

@@ -1,6 +1,7 @@
 //! What only one database does.
 
 mod mysql;
+mod pgbouncer;
 mod postgres;
 mod sqlite;
 
@@ -8,6 +9,7 @@ use crate::harness::Registry;
 
 pub(crate) fn register(registry: &mut Registry) {
     mysql::register(registry);
+    pgbouncer::register(registry);
     postgres::register(registry);
     sqlite::register(registry);
 }

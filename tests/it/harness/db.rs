@@ -14,7 +14,7 @@ use std::time::Duration;
 use upsert::Dialect;
 
 use super::ddl;
-use super::server::{Key, Server};
+use super::server::{Door, Key, Server};
 
 type Options<DB> = <<DB as Database>::Connection as Connection>::Options;
 
@@ -152,19 +152,33 @@ fn folder(name: &str) -> PathBuf {
 impl Room for Postgres {
     const SERVERS: &'static [Key] = &[Key::Postgres];
 
+    /// A schema; or a database, where a pooler would forget the schema from one transaction to the next.
     async fn create(server: &Server, name: &str) -> Result<PgConnectOptions> {
         let mut conn = PgConnection::connect(&server.url).await?;
-        let sql = format!("CREATE SCHEMA {name}");
+        let options = PgConnectOptions::from_str(&server.url)?;
+        let (sql, options) = match server.door {
+            Door::PgBouncer => {
+                let sql = format!("CREATE DATABASE {name}");
+                (sql, options.database(name))
+            }
+            _ => {
+                let search_path = format!("{name},public");
+                let options = options.options([("search_path", search_path)]);
+                (format!("CREATE SCHEMA {name}"), options)
+            }
+        };
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
         conn.close().await?;
-        let search_path = format!("{name},public");
-        let options = PgConnectOptions::from_str(&server.url)?;
-        Ok(options.options([("search_path", search_path)]))
+        Ok(options)
     }
 
     async fn remove(server: &Server, name: &str) -> Result<()> {
         let mut conn = PgConnection::connect(&server.url).await?;
-        let sql = format!("SET client_min_messages = warning; DROP SCHEMA {name} CASCADE");
+        let sql = match server.door {
+            // The pooler is still connected.
+            Door::PgBouncer => format!("DROP DATABASE {name} WITH (FORCE)"),
+            _ => format!("SET client_min_messages = warning; DROP SCHEMA {name} CASCADE"),
+        };
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await?;
         Ok(conn.close().await?)
     }

@@ -3,7 +3,8 @@
 /// Makes each body a test in every dialect: a submodule for each, in which `DB` is sqlx's type.
 ///
 /// `#[on(postgres, sqlite)]` keeps a body to the dialects that have the fact it needs. What runs on `mysql` runs on MySQL and
-/// on MariaDB, what runs on `mariadb` on MariaDB alone. The tests are those that the module's `register` adds.
+/// on MariaDB, what runs on `mariadb` on MariaDB alone.
+/// What runs on `pgbouncer` runs on PostgreSQL behind a pooler alone. The tests are those that the module's `register` adds.
 macro_rules! dialect_tests {
     ($($tests:tt)+) => {
         $crate::harness::dialect_module! { postgres sqlx::Postgres { $($tests)+ } }
@@ -51,6 +52,7 @@ macro_rules! dialect_module {
 macro_rules! only {
     ($dialect:ident [] $($kept:tt)*) => { $($kept)* };
     (postgres [postgres $($other:ident)*] $($kept:tt)*) => { $($kept)* };
+    (postgres [pgbouncer $($other:ident)*] $($kept:tt)*) => { $($kept)* };
     (sqlite [sqlite $($other:ident)*] $($kept:tt)*) => { $($kept)* };
     (mysql [mysql $($other:ident)*] $($kept:tt)*) => { $($kept)* };
     (mysql [mariadb $($other:ident)*] $($kept:tt)*) => { $($kept)* };

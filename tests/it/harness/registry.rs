@@ -11,10 +11,25 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::db::{Db, Room};
-use super::server::Server;
+use super::server::{Door, Server};
 
 /// No test takes this long; what does waits for something that never comes.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What also runs behind a pooler: the operations and what they promise. The rest is about the text of statements, which is
+/// the same, or about sessions, which a pooler does not keep.
+const BEHIND_A_POOLER: [&str; 10] = [
+    "actions",
+    "concurrency",
+    "do_nothing",
+    "executors",
+    "get_or_insert",
+    "laws::action_never_lies",
+    "laws::atomic",
+    "laws::the_row_comes_back",
+    "laws::what_is_not_named_does_not_change",
+    "scenarios",
+];
 
 /// Collects the tests for all servers.
 pub struct Registry {
@@ -59,12 +74,18 @@ impl Registry {
             .rsplit_once("::")
             .map_or(module, |(module, _)| module);
         let serves = |score: &&Arc<Score>| {
-            let key = score.server.key;
-            DB::SERVERS.contains(&key)
-                && (on.is_empty() || key.words().any(|word| on.contains(&word)))
+            let Server { key, door, .. } = *score.server;
+            let is_named = || door.words().any(|word| on.contains(&word));
+            match door {
+                Door::PgBouncer if on.is_empty() => {
+                    DB::SERVERS.contains(&key) && BEHIND_A_POOLER.contains(&module)
+                }
+                Door::PgBouncer => DB::SERVERS.contains(&key) && is_named(),
+                _ => DB::SERVERS.contains(&key) && (on.is_empty() || is_named()),
+            }
         };
         for score in self.scores.iter().filter(serves).cloned() {
-            let kind = score.server.key.word();
+            let kind = score.server.door.word();
             let runtime = self.runtime.clone();
             let trial = Trial::test(format!("{module}::{name}"), move || {
                 let outcome = runtime.block_on(run(score.server.clone(), body));
@@ -103,7 +124,7 @@ impl Scores {
             );
             println!(
                 "database: {} {}: {passed} passed, {failed} failed",
-                server.key.name(),
+                server.door.name(),
                 server.version
             );
         }

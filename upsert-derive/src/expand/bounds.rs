@@ -125,7 +125,7 @@ pub(super) fn passes_bytes(column: &Column) -> bool {
 }
 
 /// What only some databases can do, each at the word that asks for it.
-fn capabilities(model: &Model) -> Vec<WherePredicate> {
+pub(crate) fn capabilities(model: &Model) -> Vec<WherePredicate> {
     let Options {
         constraint,
         conflict_where,

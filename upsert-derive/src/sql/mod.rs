@@ -12,9 +12,13 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_engines;
+#[cfg(test)]
 mod tests_expressions;
 #[cfg(test)]
 mod tests_guards;
+#[cfg(test)]
+mod tests_guide;
 #[cfg(test)]
 mod tests_targets;
 mod verified;

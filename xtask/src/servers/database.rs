@@ -61,7 +61,7 @@ impl Database {
             Database::Postgres => tools::postgres().is_some(),
             Database::MariaDb => tools::mariadb().is_some(),
             Database::MySql | Database::Postgres18 => {
-                sid::is_allowed() && (sid::is_made() || sid::can_be_made())
+                sid::is_allowed() && (sid::Root::Servers.is_made() || sid::can_be_made())
             }
         }
     }

@@ -6,6 +6,7 @@ mod host;
 mod mariadb;
 mod mysql;
 mod plan;
+mod pooler;
 mod postgres;
 mod ready;
 mod server;
@@ -19,12 +20,15 @@ use anyhow::{Result, anyhow};
 use self::compose::Compose;
 pub use self::database::Database;
 use self::plan::Plan;
+pub use self::pooler::Pooler;
 use self::server::Server;
 use crate::args::Extras;
 
 /// Databases that answer, and what to drop when they are needed no more.
 pub struct Databases {
     urls: Vec<(Database, String)>,
+    // It goes before the server that it stands in front of.
+    pooler: Option<Pooler>,
     _servers: Vec<(Database, Server)>,
     _compose: Option<Compose>,
 }
@@ -37,6 +41,11 @@ impl Databases {
     pub fn url(&self, database: Database) -> Option<&str> {
         let mut urls = self.urls.iter();
         urls.find_map(|(other, url)| (*other == database).then_some(url.as_str()))
+    }
+
+    /// PgBouncer in front of PostgreSQL.
+    pub fn pooler(&self) -> Option<&Pooler> {
+        self.pooler.as_ref()
     }
 }
 
@@ -71,8 +80,15 @@ pub fn provide(wanted: &[Database]) -> Result<Databases> {
     );
     urls.extend(compose.iter().flat_map(Compose::urls));
     urls.sort_by_key(|(database, _)| *database);
+    let mut postgres = urls.iter();
+    let postgres = postgres.find(|(database, _)| *database == Database::Postgres);
+    let pooler = match postgres {
+        Some((_, url)) => Pooler::provide(url)?,
+        None => None,
+    };
     Ok(Databases {
         urls,
+        pooler,
         _servers: servers,
         _compose: compose,
     })
@@ -81,7 +97,7 @@ pub fn provide(wanted: &[Database]) -> Result<Databases> {
 /// Starts the servers side by side, as each spends its time waiting.
 fn start(databases: &[Database]) -> Result<Vec<(Database, Server)>> {
     let in_sid = databases.iter().any(|database| database.lives_in_sid());
-    let root = in_sid.then(sid::root).transpose()?;
+    let root = in_sid.then(|| sid::Root::Servers.make()).transpose()?;
     let root = root.as_deref();
     thread::scope(|scope| {
         let threads: Vec<_> = databases

@@ -1,6 +1,6 @@
 //! Debian's unstable suite in a folder, for servers that the stable one does not have.
 //!
-//! The machine's own packages stay as they are. The folder is kept for the next time; to renew it,
+//! The machine's own packages stay as they are. The folders are kept for the next time; to renew one,
 //! remove it.
 
 use std::fs;
@@ -17,44 +17,76 @@ use crate::process;
 pub const PACKAGES: &[&str] = &["debootstrap", "debian-archive-keyring"];
 
 const SUITE: &str = "sid";
-const INCLUDE: &str = "--include=mysql-server-core,mysql-client-core,postgresql-18";
 const MIRROR: &str = "http://deb.debian.org/debian";
+
+/// A root of its own for what is not always wanted together, as each takes its time to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// MySQL 9 and PostgreSQL 18.
+    Servers,
+    /// PgBouncer.
+    Pooler,
+}
+
+impl Root {
+    fn folder(self) -> Result<PathBuf> {
+        let name = match self {
+            Root::Servers => SUITE,
+            Root::Pooler => "sid-pgbouncer",
+        };
+        Ok(cache()?.join("upsert-xtask").join(name))
+    }
+
+    fn packages(self) -> &'static str {
+        match self {
+            Root::Servers => "mysql-server-core,mysql-client-core,postgresql-18",
+            Root::Pooler => "pgbouncer",
+        }
+    }
+
+    /// What is left to do in the root. MySQL's core package makes no user.
+    fn finish(self) -> &'static str {
+        match self {
+            Root::Servers => "useradd --system mysql && apt-get clean",
+            Root::Pooler => "apt-get clean",
+        }
+    }
+
+    pub fn is_made(self) -> bool {
+        self.folder().is_ok_and(|folder| folder.exists())
+    }
+
+    /// The root's folder; the root is made first where it is missing.
+    pub fn make(self) -> Result<PathBuf> {
+        let folder = self.folder()?;
+        if !folder.exists() {
+            make(self, &folder).context("Debian's unstable suite could not be set up")?;
+        }
+        Ok(folder)
+    }
+}
 
 /// Making and entering another root takes the right to mount.
 pub fn is_allowed() -> bool {
     geteuid().is_root() && process::succeeds("unshare", &["--mount", "true"])
 }
 
-pub fn is_made() -> bool {
-    folder().is_ok_and(|folder| folder.exists())
-}
-
 pub fn can_be_made() -> bool {
     tools::find("debootstrap").is_some()
 }
 
-/// The root, which is made first where it is missing.
-pub fn root() -> Result<PathBuf> {
-    let folder = folder()?;
-    if !folder.exists() {
-        make(&folder).context("Debian's unstable suite could not be set up")?;
-    }
-    Ok(folder)
-}
-
-fn folder() -> Result<PathBuf> {
-    let cache = match std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder),
-        None => std::env::home_dir()
+fn cache() -> Result<PathBuf> {
+    match std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()) {
+        Some(folder) => Ok(PathBuf::from(folder)),
+        None => Ok(std::env::home_dir()
             .context("no home folder")?
-            .join(".cache"),
-    };
-    Ok(cache.join("upsert-xtask").join(SUITE))
+            .join(".cache")),
+    }
 }
 
 /// Works under another name until all is there, so that what an interrupt leaves half done is
 /// never taken for the whole.
-fn make(folder: &PathBuf) -> Result<()> {
+fn make(root: Root, folder: &PathBuf) -> Result<()> {
     let mirror = mirror();
     eprintln!(
         "xtask: sets up {SUITE} from {mirror} in {}, once",
@@ -65,7 +97,7 @@ fn make(folder: &PathBuf) -> Result<()> {
     let unfinished = tempfile::Builder::new()
         .prefix("unfinished-")
         .tempdir_in(cache)?;
-    let root = unfinished.path().join(SUITE);
+    let made = unfinished.path().join(SUITE);
     let log = fs::File::create(unfinished.path().join("log"))?;
 
     // debootstrap mounts things in the root; in a mount namespace these cannot stay behind.
@@ -74,19 +106,16 @@ fn make(folder: &PathBuf) -> Result<()> {
         "--mount",
         "debootstrap",
         "--variant=minbase",
-        INCLUDE,
+        &format!("--include={}", root.packages()),
         SUITE,
     ]);
-    debootstrap.arg(&root).arg(mirror).stdout(log);
+    debootstrap.arg(&made).arg(mirror).stdout(log);
     process::run(&mut debootstrap)?;
 
-    // MySQL's core package makes no user.
     let mut finish = Command::new("chroot");
-    finish
-        .arg(&root)
-        .args(["sh", "-c", "useradd --system mysql && apt-get clean"]);
+    finish.arg(&made).args(["sh", "-c", root.finish()]);
     process::run(&mut finish)?;
-    Ok(fs::rename(root, folder)?)
+    Ok(fs::rename(made, folder)?)
 }
 
 /// The mirror that apt uses already, which may be one nearby or the only one in reach.

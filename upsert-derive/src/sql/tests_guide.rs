@@ -1,0 +1,231 @@
+//! Is the SQL that the guide shows what the derive writes? The page is read as a reader would: the structs of each example,
+//! and the SQL below it. `UPSERT_BLESS=1` writes the SQL into the page, `cargo xtask bless` does so too.
+
+use std::{env, fs};
+
+use quote::ToTokens;
+use syn::visit::Visit;
+use syn::{DeriveInput, ItemStruct};
+
+use super::{Statement, Texts, write};
+use crate::diagnostics::Faults;
+use crate::expand::bounds;
+use crate::model::{self, Model};
+use crate::parse;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/guide/attributes.md");
+
+/// The databases as the page calls them, and the capabilities that each lacks.
+const DATABASES: [(&str, &[&str]); 3] = [
+    ("PostgreSQL", &["NotPostgres"]),
+    (
+        "SQLite",
+        &[
+            "NamedConstraint",
+            "NullsNotDistinct",
+            "OrdersInstants",
+            "NotSqlite",
+        ],
+    ),
+    (
+        "MySQL, MariaDB",
+        &[
+            "NamedConstraint",
+            "PartialIndex",
+            "NullsNotDistinct",
+            "NotMySql",
+        ],
+    ),
+];
+
+#[test]
+fn the_guide_shows_the_sql_of_its_examples() {
+    let page = fs::read_to_string(PAGE).expect("the guide stands beside this crate");
+    let expected = with_sql(&page);
+    if expected == page {
+        return;
+    }
+    if env::var_os("UPSERT_BLESS").is_some() {
+        fs::write(PAGE, expected).expect("the guide can be written");
+        return;
+    }
+    let lines = page.lines().zip(expected.lines()).enumerate();
+    let (number, (found, wanted)) = (lines.into_iter())
+        .find(|(_, (found, wanted))| found != wanted)
+        .expect("a line differs");
+    panic!(
+        "line {} of the page on attributes is\n  {found}\nand should be\n  {wanted}\nrun `cargo xtask bless`, and read the diff",
+        number + 1
+    );
+}
+
+/// The page, with a block of SQL below each example that has an upsert.
+fn with_sql(page: &str) -> String {
+    let mut written = String::new();
+    let mut lines = page.lines().peekable();
+    while let Some(line) = lines.next() {
+        written += line;
+        written.push('\n');
+        let Some(language) = line.strip_prefix("```") else {
+            continue;
+        };
+        let code = code_block(&mut lines.by_ref().inspect(|line| {
+            written += line;
+            written.push('\n');
+        }));
+        let structs = match language {
+            "" => upserts(&code),
+            _ => Vec::new(),
+        };
+        if structs.is_empty() {
+            continue;
+        }
+        // What stands below already says which statement is shown.
+        let mut fence = "```sql".to_owned();
+        if lines.next_if(|line| line.is_empty()).is_some()
+            && let Some(found) = lines.next_if(|line| line.starts_with("```sql"))
+        {
+            found.clone_into(&mut fence);
+            for line in lines.by_ref() {
+                if line == "```" {
+                    break;
+                }
+            }
+            lines.next_if(|line| line.is_empty());
+        }
+        let statement = fence.strip_prefix("```sql").unwrap_or_default().trim();
+        let statement = if statement.is_empty() {
+            "upsert"
+        } else {
+            statement
+        };
+        let sql = sql(&structs, statement);
+        written += &format!("\n{fence}\n{sql}```\n");
+        if lines.peek().is_some() {
+            written.push('\n');
+        }
+    }
+    written
+}
+
+/// The structs that derive `Upsert` in all examples of a page.
+pub(super) fn examples(page: &str) -> Vec<DeriveInput> {
+    let mut structs = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(language) = line.strip_prefix("```") else {
+            continue;
+        };
+        let code = code_block(&mut lines);
+        if language.is_empty() {
+            structs.extend(upserts(&code));
+        }
+    }
+    structs
+}
+
+/// The lines up to the fence, without what hides them from the reader.
+fn code_block<'a>(lines: &mut impl Iterator<Item = &'a str>) -> String {
+    let lines = lines.take_while(|line| *line != "```");
+    lines
+        .flat_map(|line| [line.strip_prefix("# ").unwrap_or(line), "\n"])
+        .collect()
+}
+
+/// The structs of an example that derive `Upsert`.
+fn upserts(code: &str) -> Vec<DeriveInput> {
+    struct Structs(Vec<DeriveInput>);
+
+    impl Visit<'_> for Structs {
+        fn visit_item_struct(&mut self, item: &ItemStruct) {
+            let derives = |attribute: &syn::Attribute| {
+                attribute.path().is_ident("derive")
+                    && attribute.to_token_stream().to_string().contains("Upsert")
+            };
+            if item.attrs.iter().any(derives) {
+                let tokens = item.to_token_stream();
+                self.0
+                    .push(syn::parse2(tokens).expect("a struct is a derive's input"));
+            }
+        }
+    }
+
+    let block: syn::Block = syn::parse_str(&format!("{{{code}}}"))
+        .unwrap_or_else(|error| panic!("an example is no Rust: {error}\n{code}"));
+    let mut structs = Structs(Vec::new());
+    structs.visit_block(&block);
+    structs.0
+}
+
+/// The statement in the three dialects, of each upsert of each struct.
+fn sql(structs: &[DeriveInput], statement: &str) -> String {
+    let mut faults = Faults::default();
+    let parsed: Vec<_> = structs
+        .iter()
+        .map(|input| parse::read(input, &mut faults).expect("a struct with fields"))
+        .collect();
+    let models: Vec<Model> = parsed
+        .iter()
+        .flat_map(|parsed| model::resolve(parsed, &mut faults))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.into_compile_errors());
+    let mut sql = String::new();
+    for model in &models {
+        let texts = write(model);
+        let mut upsert = model.derive.ident.to_string();
+        if let Some(name) = model.name {
+            upsert += &format!("::{}", name.value());
+        }
+        let of = match models.len() {
+            1 => String::new(),
+            _ => format!("`{upsert}` on "),
+        };
+        let asked: String = bounds::capabilities(model)
+            .iter()
+            .map(|predicate| predicate.to_token_stream().to_string())
+            .collect();
+        for (place, (database, lacks)) in DATABASES.iter().enumerate() {
+            if lacks.iter().any(|capability| asked.contains(capability)) {
+                sql += &format!("-- {of}{database}: does not compile\n");
+                continue;
+            }
+            sql += &format!("-- {of}{database}\n");
+            for text in shown(&texts, place, statement) {
+                sql += &broken(&text);
+                sql += ";\n";
+            }
+        }
+    }
+    sql
+}
+
+/// The statement; MySQL reads the row by another one.
+fn shown(texts: &Texts, database: usize, statement: &str) -> Vec<String> {
+    let find = |statements: &[Statement], name: &str| {
+        let found = statements.iter().find(|(other, _)| *other == name);
+        let (_, text) = found.unwrap_or_else(|| panic!("no statement is called `{name}`"));
+        text.clone()
+    };
+    let binding = |name: &str| {
+        let mut binding = texts.mysql.binding.iter();
+        let found = binding.find(|(other, ..)| *other == name);
+        found.map(|(_, text, _)| text.clone())
+    };
+    match (database, statement) {
+        (0, _) => vec![find(&texts.postgres, statement)],
+        (1, _) => vec![find(&texts.sqlite, statement)],
+        (_, "upsert_returning") => binding("upsert")
+            .into_iter()
+            .chain([find(&texts.mysql.plain, "select_locking")])
+            .collect(),
+        _ => vec![binding(statement).unwrap_or_else(|| find(&texts.mysql.plain, statement))],
+    }
+}
+
+/// The text with a line for each clause, for reading only.
+fn broken(text: &str) -> String {
+    let clauses = [" ON CONFLICT ", " ON DUPLICATE KEY ", " RETURNING "];
+    clauses.iter().fold(text.to_owned(), |text, clause| {
+        text.replace(clause, &format!("\n{}", clause.trim_start()))
+    })
+}
