@@ -81,8 +81,9 @@
 
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Error, ErrorKind, ExecutorFor,
-    InsertIfAbsent, Json, Main, Patch, Read, Returned, Sql, Upsert, UpsertExecutor, UpsertFuture,
-    UpsertModel, UpsertOne, UpsertSpec, Upserted,
+    Finding, InsertIfAbsent, Json, Main, Patch, Read, Returned, SchemaCheck, SchemaExecutorFor,
+    SchemaReport, Severity, Sql, Upsert, UpsertExecutor, UpsertFuture, UpsertModel, UpsertModels,
+    UpsertOne, UpsertSpec, Upserted, check_schema,
 };
 #[cfg(feature = "derive")]
 pub use upsert_derive::Upsert;

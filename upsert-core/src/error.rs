@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::dialect::Dialect;
 use crate::model::Model;
+use crate::schema::SchemaReport;
 
 /// An upsert that failed: what went wrong, in which table, and what to do about it.
 ///
@@ -53,6 +54,8 @@ pub enum ErrorKind {
     Deleted,
     /// The row was gone, or never came to be, when it was to be read back.
     RowVanished,
+    /// The schema is not what the structs need: [`Error::schema_report`] has the findings.
+    Schema,
     /// The database, its version or its settings cannot do this.
     Unsupported,
     /// A value of the struct cannot be sent.
@@ -70,11 +73,20 @@ struct Failure {
     model: &'static Model,
     detail: String,
     source: Option<sqlx::Error>,
+    report: Option<SchemaReport>,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { model, detail, .. } = &*self.0;
+        let Failure {
+            model,
+            detail,
+            report,
+            ..
+        } = &*self.0;
+        if let Some(report) = report {
+            return write!(f, "{detail}:\n{report}");
+        }
         let (table, target) = (model.table, model.target);
         write!(
             f,
@@ -111,12 +123,19 @@ impl Error {
         self.0.model.target
     }
 
+    /// What a check of the schema found, where this is its error.
+    #[must_use]
+    pub fn schema_report(&self) -> Option<&SchemaReport> {
+        self.0.report.as_ref()
+    }
+
     pub(crate) fn new(kind: ErrorKind, model: &'static Model, detail: impl Into<String>) -> Self {
         Self(Box::new(Failure {
             kind,
             model,
             detail: detail.into(),
             source: None,
+            report: None,
         }))
     }
 
@@ -131,6 +150,7 @@ impl Error {
             model,
             detail,
             source: Some(source),
+            report: None,
         }))
     }
 
@@ -144,6 +164,7 @@ impl Error {
             model,
             detail,
             source,
+            report: None,
         }))
     }
 
@@ -152,6 +173,18 @@ impl Error {
         self.0.kind = ErrorKind::Deleted;
         self.0.detail = row_is_deleted(self.0.model);
         self
+    }
+
+    /// A check of the schema found errors; `model` is that of the first.
+    pub(crate) fn schema(model: &'static Model, report: SchemaReport) -> Self {
+        let detail = "the schema is not what the structs need".to_owned();
+        Self(Box::new(Failure {
+            kind: ErrorKind::Schema,
+            model,
+            detail,
+            source: None,
+            report: Some(report),
+        }))
     }
 
     /// The row was not there to be read back.
@@ -216,6 +249,7 @@ impl fmt::Debug for Error {
             .field("conflict_target", &self.0.model.target)
             .field("detail", &self.0.detail)
             .field("source", &self.0.source)
+            .field("schema_report", &self.0.report)
             .finish()
     }
 }
@@ -239,6 +273,7 @@ impl From<Error> for sqlx::Error {
             })),
             Some(source) => source,
             None if kind == ErrorKind::RowVanished => sqlx::Error::RowNotFound,
+            None if kind == ErrorKind::Schema => sqlx::Error::Configuration(message.into()),
             None => sqlx::Error::InvalidArgument(message),
         }
     }

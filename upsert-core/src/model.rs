@@ -4,6 +4,7 @@ use sqlx::Database;
 use sqlx::error::BoxDynError;
 
 use crate::dialect::Dialect;
+use crate::schema::FieldTypes;
 
 /// The marker of a struct's default upsert, as against its named ones.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,10 @@ pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
     /// Reads what came back, by position: the list of columns is ours.
     #[doc(hidden)]
     fn from_returning(row: &<DB as Database>::Row) -> Result<Self::Output, sqlx::Error>;
+
+    /// Adds the types of the fields that are bound or read, in the order of `Model::fields`.
+    #[doc(hidden)]
+    fn types(types: &mut FieldTypes<DB>);
 }
 
 /// One upsert as the derive wrote it down.
@@ -97,6 +102,22 @@ pub struct Model {
     pub divides: bool,
     /// The column by which the statement refuses rows that are deleted.
     pub deleted: Option<&'static str>,
+    /// The columns of the struct, and the fields that are bound without one, in order.
+    pub fields: &'static [&'static str],
+    /// The fields that are bound without a column.
+    pub params: &'static [&'static str],
+    /// The columns that the database makes.
+    pub generated: &'static [&'static str],
+    /// The columns whose field is a `Patch`.
+    pub patched: &'static [&'static str],
+    /// The columns whose field may be NULL.
+    pub optional: &'static [&'static str],
+    /// Whether what comes back is read into the struct's own fields.
+    pub reads: bool,
+    /// Whether the target is a partial index.
+    pub predicate: bool,
+    /// Whether the index behind the target takes NULLs for equal.
+    pub nulls_not_distinct: bool,
     /// The statements.
     pub texts: Texts,
 }
@@ -132,6 +153,8 @@ pub struct PostgresTexts {
     pub insert_if_absent: &'static str,
     pub insert_if_absent_returning: &'static str,
     pub select: &'static str,
+    /// The target and nothing else, to be explained.
+    pub target: &'static str,
     pub create_index: &'static str,
 }
 
@@ -146,6 +169,8 @@ pub struct SqliteTexts {
     pub select: &'static str,
     /// Whether the row is deleted, for models that refuse such rows.
     pub select_deleted: &'static str,
+    /// The target and nothing else, to be prepared.
+    pub target: &'static str,
     pub create_index: &'static str,
 }
 
@@ -162,6 +187,7 @@ pub struct MySqlTexts {
     /// Whether the row is deleted, for models that refuse such rows.
     pub select_deleted: &'static str,
     pub show_index: &'static str,
+    pub show_columns: &'static str,
     pub create_index: &'static str,
 }
 

@@ -13,6 +13,9 @@ pub use crate::model::{
     UpsertModel, UpsertSpec,
 };
 pub use crate::patch::Patch;
+pub use crate::schema::{
+    Checked, FieldTypes, SchemaCheck, SchemaExecutorFor, UpsertModels, check_schema, check_schemas,
+};
 pub use crate::sql::Sql;
 pub use crate::upsert::UpsertOne;
 pub use crate::value::{Bind, Column, Json, Read, Returned};
@@ -66,6 +69,14 @@ pub const INVALID: Model = Model {
     guarded: false,
     divides: false,
     deleted: None,
+    fields: &[],
+    params: &[],
+    generated: &[],
+    patched: &[],
+    optional: &[],
+    reads: false,
+    predicate: false,
+    nulls_not_distinct: false,
     texts: Texts {
         postgres: PostgresTexts {
             upsert: "",
@@ -75,6 +86,7 @@ pub const INVALID: Model = Model {
             insert_if_absent: "",
             insert_if_absent_returning: "",
             select: "",
+            target: "",
             create_index: "",
         },
         sqlite: SqliteTexts {
@@ -84,6 +96,7 @@ pub const INVALID: Model = Model {
             insert_if_absent_returning: "",
             select: "",
             select_deleted: "",
+            target: "",
             create_index: "",
         },
         mysql: MySqlTexts {
@@ -94,6 +107,7 @@ pub const INVALID: Model = Model {
             select_locking: "",
             select_deleted: "",
             show_index: "",
+            show_columns: "",
             create_index: "",
         },
     },

@@ -7,7 +7,7 @@ use syn::{DeriveInput, Generics, Ident, LitStr, Type, parse_quote};
 
 use crate::diagnostics::Faults;
 use crate::expand::bounds::{has_type_parameters, without_defaults};
-use crate::expand::{crate_path, named};
+use crate::expand::{crate_path, named, schema};
 use crate::parse::{Input, Named, Options, Returning};
 
 /// The mistakes, and a struct that has its upserts all the same.
@@ -51,12 +51,17 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
         _ => quote!(Self),
     };
     let marker = named::marker_path(name);
-    let declaration = name.map(|_| named::declaration());
+    let declaration = name.map(named::declaration);
     let (_, ty_generics, _) = derive.generics.split_for_impl();
     let spec = generics(derive, &output);
     let mut model = spec.clone();
     model.params.push(parse_quote!(__DB: __upsert::Dialect));
     let method = name.and_then(|name| method(derive, &spec, &output, name));
+    // Once for the struct; the default upsert always has a stub.
+    let schema = match name {
+        None => schema::impl_models(ident, &ty_generics, &model, &[]),
+        Some(_) => TokenStream::new(),
+    };
     let (spec_generics, _, spec_where) = spec.split_for_impl();
     let (model_generics, _, model_where) = model.split_for_impl();
     quote! {
@@ -87,7 +92,9 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
                 ) -> ::core::result::Result<Self::Output, __upsert::SqlxError> {
                     ::core::unreachable!("a model with compile errors does not run")
                 }
+                fn types(_: &mut __upsert::FieldTypes<__DB>) {}
             }
+            #schema
             #method
         };
     }
@@ -112,6 +119,7 @@ fn method(
     name: &LitStr,
 ) -> Option<TokenStream> {
     let method: Ident = name.parse().ok()?;
+    let marker = named::marker_path(Some(name));
     let sql = format_ident!("{method}_sql");
     let DeriveInput { vis, ident, .. } = derive;
     let (_, ty_generics, _) = derive.generics.split_for_impl();
@@ -125,15 +133,15 @@ fn method(
                 __executor: __E,
             ) -> __upsert::UpsertOne<'__e, Self, __E, #output>
             where
-                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
             {
-                __upsert::upsert_one::<Self, __E, __Named>(self, __executor)
+                __upsert::upsert_one::<Self, __E, #marker>(self, __executor)
             }
 
             #[doc(hidden)]
             #[allow(dead_code)]
             #vis fn #sql<__DB: __upsert::Dialect>() -> __upsert::Sql {
-                __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<__Named>>::MODEL)
+                __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<#marker>>::MODEL)
             }
         }
     })

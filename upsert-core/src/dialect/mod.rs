@@ -7,6 +7,7 @@ use std::future::Future;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::Upserted;
+use crate::schema::SchemaRoom;
 use crate::sql::Sql;
 use crate::value::Json;
 
@@ -46,7 +47,7 @@ pub trait DialectConnection: sqlx::Connection + Send + sealed::Sealed {
     note = "sqlx's `Any` cannot be used, since its SQL is not known while compiling: use the database's own pool"
 )]
 pub trait Dialect:
-    Database<Connection: DialectConnection<Dialect = Self>> + sealed::Sealed
+    Database<Connection: DialectConnection<Dialect = Self>> + SchemaRoom + sealed::Sealed
 {
     /// Whether sqlx keeps a connection usable when a future on it is dropped midway.
     #[doc(hidden)]

@@ -4,6 +4,7 @@ mod bind;
 pub(crate) mod bounds;
 pub(crate) mod named;
 mod returning;
+pub(crate) mod schema;
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -31,7 +32,16 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     if !faults.is_empty() {
         return fallback::impl_upsert(input, Some(&parsed), faults);
     }
-    models.iter().map(impl_upsert).collect()
+    let krate = crate_path(parsed.container.krate.clone());
+    let upserts = models.iter().map(impl_upsert);
+    let schema = schema::impl_schema(&models);
+    quote! {
+        const _: () = {
+            use #krate::__private as __upsert;
+            #(#upserts)*
+            #schema
+        };
+    }
 }
 
 /// Where generated code finds the library.
@@ -39,9 +49,8 @@ pub(crate) fn crate_path(krate: Option<Path>) -> Path {
     krate.unwrap_or_else(|| parse_quote!(::upsert))
 }
 
-/// Everything for one upsert, in a `const` block that keeps its names to itself.
+/// Everything for one upsert, to stand in a `const` block that keeps its names to itself.
 fn impl_upsert(model: &Model) -> TokenStream {
-    let krate = crate_path(model.krate.clone());
     let accumulates = accumulate_checks(model);
     let marker = named::marker(model);
     let method = named::method(model);
@@ -49,14 +58,11 @@ fn impl_upsert(model: &Model) -> TokenStream {
     let spec = impl_spec(model, &texts);
     let impl_model = impl_model(model, &texts);
     quote! {
-        const _: () = {
-            use #krate::__private as __upsert;
-            #accumulates
-            #marker
-            #spec
-            #impl_model
-            #method
-        };
+        #accumulates
+        #marker
+        #spec
+        #impl_model
+        #method
     }
 }
 
@@ -91,6 +97,7 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
     let bind_key = bind::key(model);
     let bind_one = bind::one(model, texts);
     let output = returning::output_value(model);
+    let types = schema::field_types(model);
     quote! {
         #[automatically_derived]
         impl #impl_generics #model_trait for #ident #ty_generics #where_clause {
@@ -115,6 +122,10 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
                 __row: &<__DB as __upsert::Database>::Row,
             ) -> ::core::result::Result<Self::Output, __upsert::SqlxError> {
                 #output
+            }
+
+            fn types(__types: &mut __upsert::FieldTypes<__DB>) {
+                #types
             }
         }
     }
@@ -154,6 +165,7 @@ fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
         Some(column) => quote!(::core::option::Option::Some(#column)),
         None => quote!(::core::option::Option::None),
     };
+    let schema = schema::model_fields(model);
     let postgres = texts_constant("PostgresTexts", &texts.postgres);
     let sqlite = texts_constant("SqliteTexts", &texts.sqlite);
     let mysql = mysql_constant(&texts.mysql, model.binds.len());
@@ -169,6 +181,7 @@ fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
             guarded: #guarded,
             divides: #divides,
             deleted: #deleted,
+            #schema
             texts: __upsert::Texts { postgres: #postgres, sqlite: #sqlite, mysql: #mysql },
         }
     }

@@ -168,6 +168,7 @@ pub(super) fn statements(model: &Model) -> Vec<Statement> {
         ("upsert", upsert),
         ("insert_if_absent", nothing),
         ("select", select(&dialect, model)),
+        ("target", on_conflict::target_alone(&dialect, model)),
         ("create_index", create_index(model)),
     ]
 }

@@ -13,6 +13,7 @@ use crate::sql::Sql;
 use crate::value::Json;
 
 mod error;
+mod schema;
 
 /// The first version with `old` and `new` in RETURNING.
 const RETURNING_OLD: u32 = 180_000;
@@ -36,18 +37,21 @@ impl Dialect for Postgres {
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.postgres;
-        Sql::new(vec![
-            ("upsert", texts.upsert),
-            ("upsert_returning", texts.upsert_returning),
-            ("upsert_with_action", texts.upsert_with_action),
-            ("upsert_with_action_18", texts.upsert_with_action_18),
-            ("insert_if_absent", texts.insert_if_absent),
-            (
-                "insert_if_absent_returning",
-                texts.insert_if_absent_returning,
-            ),
-            ("select", texts.select),
-        ])
+        Sql::new(
+            vec![
+                ("upsert", texts.upsert),
+                ("upsert_returning", texts.upsert_returning),
+                ("upsert_with_action", texts.upsert_with_action),
+                ("upsert_with_action_18", texts.upsert_with_action_18),
+                ("insert_if_absent", texts.insert_if_absent),
+                (
+                    "insert_if_absent_returning",
+                    texts.insert_if_absent_returning,
+                ),
+                ("select", texts.select),
+            ],
+            texts.create_index,
+        )
     }
 
     fn explain(model: &'static Model, error: &dyn DatabaseError) -> (ErrorKind, String) {
