@@ -31,6 +31,7 @@ mod patch;
 mod returning;
 mod rules;
 mod scenarios;
+mod schema_check;
 mod soft_delete;
 mod targets;
 mod types;
@@ -74,6 +75,7 @@ fn run() -> anyhow::Result<ExitCode> {
     returning::register(&mut registry);
     rules::register(&mut registry);
     scenarios::register(&mut registry);
+    schema_check::register(&mut registry);
     soft_delete::register(&mut registry);
     targets::register(&mut registry);
     types::register(&mut registry);

@@ -292,6 +292,14 @@ pub(crate) fn missing_index(
     )
 }
 
+/// An index over all rows stands behind a target with a predicate, too.
+pub(crate) fn no_predicate(model: &'static Model, index: &str) -> Finding {
+    let what = format!(
+        "the struct says `conflict_where`, and the index {index} has no predicate: rows outside of the struct's conflict too"
+    );
+    Finding::new(Severity::Warning, model.table, what, None)
+}
+
 /// A name in the quotes of a database. It is the model's or the catalogue's, and never data.
 pub(crate) fn quote(name: &str, quote: char) -> String {
     format!(
@@ -306,20 +314,15 @@ pub(crate) fn quote_table(table: &str, mark: char) -> String {
     parts.collect::<Vec<_>>().join(".")
 }
 
-/// Every column of the table, in one row of NULLs: its types, also where the table is empty.
+/// The columns in one row of NULLs, which has their types also where the table is empty.
 pub(crate) fn one_row(table: &str, columns: &[&str], mark: char) -> String {
-    let quoted = quote_table(table, mark);
+    let [one, alias] = ["upsert_one", "upsert_table"].map(|name| quote(name, mark));
     let columns = columns
         .iter()
-        .map(|column| format!("{}.{}", quoted_name(table, mark), quote(column, mark)))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let one = quote("upsert_one", mark);
-    format!("SELECT {columns} FROM (SELECT 1 AS {one}) AS {one} LEFT JOIN {quoted} ON 1 = 0")
-}
-
-/// What the columns of `FROM "auth"."users"` are qualified by.
-fn quoted_name(table: &str, mark: char) -> String {
-    let name = table.rsplit('.').next().unwrap_or(table);
-    quote(name, mark)
+        .map(|column| format!("{alias}.{}", quote(column, mark)));
+    format!(
+        "SELECT {} FROM (SELECT 1 AS {one}) AS {one} LEFT JOIN {} AS {alias} ON 1 = 0",
+        columns.collect::<Vec<_>>().join(", "),
+        quote_table(table, mark)
+    )
 }

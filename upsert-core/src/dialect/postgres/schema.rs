@@ -235,7 +235,7 @@ async fn check_types(
     Ok(())
 }
 
-/// The arguments of a statement with NULL for each value, of the types that the calls declare.
+/// NULL in place of a value, of the type that the calls declare.
 struct NullOf(PgTypeInfo);
 
 impl Type<Postgres> for NullOf {
@@ -397,6 +397,9 @@ async fn arbiters(
 
 fn check_arbiter(model: &'static Model, arbiter: &Arbiter, report: &mut SchemaReport) {
     let name = &arbiter.name;
+    if model.predicate && !arbiter.partial {
+        report.add(rules::no_predicate(model, &format!("`{name}`")));
+    }
     let mut add = |severity, what: String, fix| {
         report.add(Finding::new(severity, model.table, what, fix));
     };
@@ -424,12 +427,6 @@ fn check_arbiter(model: &'static Model, arbiter: &Arbiter, report: &mut SchemaRe
              inserted again and again; drop it and create it anew"
         );
         add(Severity::Error, what, None);
-    }
-    if model.predicate && !arbiter.partial {
-        let what = format!(
-            "the struct says `conflict_where`, and the index `{name}` has no predicate: rows outside of the struct's conflict too"
-        );
-        add(Severity::Warning, what, None);
     }
     let mut keys = Vec::new();
     for part in model.index {

@@ -1,7 +1,8 @@
 //! SQLite's side of the check: preparing a statement finds all but the few things that SQLite does in silence.
 
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow, SqliteTypeInfo};
-use sqlx::{AssertSqlSafe, Executor, Row, SqlStr, Type, TypeInfo};
+use sqlx::{AssertSqlSafe, Executor, Row, Type, TypeInfo};
 
 use super::error;
 use crate::dialect::Dialect;
@@ -47,7 +48,7 @@ impl SchemaRoom for Sqlite {
         rules::check_columns(model, &table, &repair, &type_name, report);
         check_types(upsert, &declared, report);
         check_target(conn, model, &indexes, report).await?;
-        check_collations(conn, model, &indexes, report).await?;
+        check_indexes(conn, model, &indexes, report).await?;
         if !report.has_errors() {
             // What is wrong would only be said again, by SQLite.
             check_statements(conn, model, report).await?;
@@ -267,6 +268,7 @@ struct Index {
     shown: String,
     columns: Vec<IndexedColumn>,
     is_primary: bool,
+    is_partial: bool,
 }
 
 struct IndexedColumn {
@@ -282,25 +284,26 @@ async fn unique_indexes(
     let sql = "SELECT i.name, i.origin = 'pk', i.partial, x.name, x.coll \
                FROM pragma_index_list(?1, ?2) AS i, pragma_index_xinfo(i.name, ?2) AS x \
                WHERE i.\"unique\" AND x.key ORDER BY i.seq, x.seqno";
-    let mut indexes: Vec<(String, bool, Index)> = Vec::new();
+    let mut indexes: Vec<(String, Index)> = Vec::new();
     for row in ask(conn, sql, &name_and_schema(model)).await? {
         let name: String = row.try_get(0)?;
-        if indexes.last().is_none_or(|(last, ..)| *last != name) {
+        if indexes.last().is_none_or(|(last, _)| *last != name) {
             let index = Index {
                 shown: String::new(),
                 columns: Vec::new(),
                 is_primary: row.try_get(1)?,
+                is_partial: row.try_get(2)?,
             };
-            indexes.push((name, row.try_get(2)?, index));
+            indexes.push((name, index));
         }
-        if let Some((_, _, index)) = indexes.last_mut() {
+        if let Some((_, index)) = indexes.last_mut() {
             index.columns.push(IndexedColumn {
                 name: row.try_get(3)?,
                 collation: row.try_get(4)?,
             });
         }
     }
-    let shown = indexes.into_iter().map(|(name, partial, index)| {
+    let shown = indexes.into_iter().map(|(name, index)| {
         let columns = index.columns.iter().map(|column| {
             let name = column.name.as_deref().unwrap_or("an expression");
             match column.collation.as_str() {
@@ -309,7 +312,10 @@ async fn unique_indexes(
             }
         });
         let columns = columns.collect::<Vec<_>>().join(", ");
-        let partial = if partial { ", which is partial" } else { "" };
+        let partial = match index.is_partial {
+            true => ", which is partial",
+            false => "",
+        };
         Index {
             shown: format!("`{name}` over ({columns}){partial}"),
             ..index
@@ -335,8 +341,9 @@ async fn check_target(
     Ok(())
 }
 
-/// An index may take more values for equal than its column does; the row would then not be found again by its key.
-async fn check_collations(
+/// What SQLite does not look at. An index may take more values for equal than its column does, and the row would then not be found
+/// again by its key; one without a predicate stands behind a target with one.
+async fn check_indexes(
     conn: &mut SqliteConnection,
     model: &'static Model,
     indexes: &[Index],
@@ -361,6 +368,9 @@ async fn check_collations(
             })
     };
     for index in indexes.iter().filter(is_behind) {
+        if model.predicate && !index.is_partial {
+            report.add(rules::no_predicate(model, &index.shown));
+        }
         for column in &index.columns {
             let Some(name) = &column.name else { continue };
             if column.collation == "BINARY"
@@ -389,31 +399,31 @@ async fn compares_under(
 ) -> Result<bool, sqlx::Error> {
     let table = rules::quote_table(model.table, '"');
     let sql = format!("SELECT {} = 'x' FROM {table}", quote(column, '"'));
-    let constants = constants(conn, &sql).await?;
+    let operations = operations(conn, &sql).await?;
     let under = |(opcode, text): &(String, String)| {
         opcode != "String8"
             && text
                 .to_ascii_uppercase()
                 .starts_with(&collation.to_ascii_uppercase())
     };
-    Ok(constants.iter().any(under))
+    Ok(operations.iter().any(under))
 }
 
 /// The operations of a statement with the text each takes, as `EXPLAIN` has them. Their form is not promised; what is not
 /// understood is no finding.
-async fn constants(
+async fn operations(
     conn: &mut SqliteConnection,
     sql: &str,
 ) -> Result<Vec<(String, String)>, sqlx::Error> {
     let sql = format!("EXPLAIN {sql}");
     let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
     let rows = conn.fetch_all(query).await?;
-    let constant = |row: &SqliteRow| {
+    let operation = |row: &SqliteRow| {
         let opcode = row.try_get_unchecked("opcode").ok()?;
         let text: Option<String> = row.try_get_unchecked("p4").ok()?;
         Some((opcode, text?))
     };
-    Ok(rows.iter().filter_map(constant).collect())
+    Ok(rows.iter().filter_map(operation).collect())
 }
 
 /// All statements, which SQLite checks against the schema when it prepares them.
@@ -440,13 +450,12 @@ fn statements(model: &'static Model) -> [&'static str; 3] {
     ]
 }
 
-/// The error of preparing a statement, if there is one.
+/// The error of preparing a statement, if there is one. `EXPLAIN` prepares it anew, where sqlx would give back what it has kept.
 async fn prepare(
     conn: &mut SqliteConnection,
     sql: &'static str,
-) -> Result<Option<Box<dyn sqlx::error::DatabaseError>>, sqlx::Error> {
-    let sql: SqlStr = sqlx::SqlSafeStr::into_sql_str(sql);
-    match conn.prepare(sql).await {
+) -> Result<Option<Box<dyn DatabaseError>>, sqlx::Error> {
+    match operations(conn, sql).await {
         Ok(_) => Ok(None),
         Err(sqlx::Error::Database(error)) => Ok(Some(error)),
         Err(other) => Err(other),
@@ -469,7 +478,7 @@ async fn check_names(
         if unknown.is_empty() {
             continue;
         }
-        for (opcode, text) in constants(conn, sql).await? {
+        for (opcode, text) in operations(conn, sql).await? {
             if opcode == "String8" && unknown.contains(&text) {
                 let what = format!(
                     "`\"{text}\"` in the SQL of the struct is no column, and SQLite takes it for a text; correct the name, or \

@@ -2,7 +2,7 @@
 
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySql, MySqlConnection, MySqlDatabaseError, MySqlRow};
-use sqlx::{AssertSqlSafe, Column as _, Executor, Row, SqlStr, TypeInfo};
+use sqlx::{AssertSqlSafe, Column as _, Executor, Row, TypeInfo};
 
 use super::{Part, UniqueIndex, is_view, lacking_mode, rows, table_name, unique_indexes};
 use crate::dialect::Dialect;
@@ -105,10 +105,18 @@ impl Found {
             .any(|word| self.extra.contains(word))
     }
 
+    fn is_enum(&self) -> bool {
+        self.ty.to_lowercase().starts_with("enum")
+    }
+
     fn value(&self) -> Value {
         if self.is_generated() {
             Value::Always
-        } else if self.has_default || !self.extra.is_empty() && self.extra != "INVISIBLE" {
+        // An enum's default is its first name.
+        } else if self.is_enum()
+            || self.has_default
+            || !self.extra.is_empty() && self.extra != "INVISIBLE"
+        {
             Value::Default
         } else {
             Value::Nowhere
@@ -184,6 +192,12 @@ impl Repair for MySqlRepair<'_> {
     }
 
     fn set_not_null(&self, column: &str) -> Option<String> {
+        let same = |found: &&Found| found.name == column;
+        // sqlx would not read it any more.
+        self.found
+            .iter()
+            .find(same)
+            .filter(|found| !found.is_enum())?;
         self.modify(column, None, Some(false))
     }
 
@@ -301,12 +315,23 @@ async fn check_types(
             continue;
         };
         let found = column.type_info();
-        if !(field.compatible)(found) {
+        let are_enums = found.name() == "ENUM" && field.info.name() == "ENUM";
+        let not_null = table.find(name).filter(|column| !column.nullable);
+        if let Some(column) = not_null.filter(|_| are_enums && model.reads(name)) {
+            report.add(enum_not_null(repair, &column.name));
+        } else if !(field.compatible)(found) {
             let found = found.name();
             report.add(rules::wrong_type(model, repair, name, field, found));
         }
     }
     Ok(())
+}
+
+/// The one type that sqlx knows by more than its name.
+fn enum_not_null(repair: &MySqlRepair<'_>, name: &str) -> Finding {
+    let what = "sqlx takes `ENUM NOT NULL` for another type than `ENUM`, and does not read it back; let the column be NULL";
+    let fix = repair.drop_not_null(name);
+    Finding::new(Severity::Error, repair.model.table, what, fix).of_column(name)
 }
 
 /// The index behind the target, and the others: the servers have no conflict target, so the statement turns a row that meets
@@ -394,9 +419,8 @@ async fn check_statements(
         texts.select_locking,
     ];
     for sql in statements {
-        let sql: SqlStr = sqlx::SqlSafeStr::into_sql_str(sql);
-        match conn.prepare(sql).await {
-            Ok(_) => {}
+        match prepare(conn, sql).await {
+            Ok(()) => {}
             Err(sqlx::Error::Database(error)) if is_denied(&*error) => {
                 report.add(missing_privilege(conn, model, &*error).await?);
             }
@@ -409,4 +433,19 @@ async fn check_statements(
         }
     }
     Ok(())
+}
+
+/// Has the server prepare a statement, not sqlx, which would keep it, and give it back when the table is another.
+async fn prepare(conn: &mut MySqlConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    rows(conn, "SET @upsert_statement = ?", &[Some(sql)]).await?;
+    let prepared = sqlx::raw_sql("PREPARE upsert_statement FROM @upsert_statement")
+        .execute(&mut *conn)
+        .await;
+    if prepared.is_ok() {
+        sqlx::raw_sql("DEALLOCATE PREPARE upsert_statement")
+            .execute(&mut *conn)
+            .await?;
+    }
+    rows(conn, "SET @upsert_statement = NULL", &[]).await?;
+    prepared.map(drop)
 }
