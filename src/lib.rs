@@ -39,7 +39,8 @@
 //!
 //! # What it costs you
 //!
-//! - **A unique index** behind each conflict target. The library does not create it, but says which one is missing.
+//! - **A unique index** behind each conflict target. The library does not create it, but says which one is missing;
+//!   [`check_schema`](Upsert::check_schema) does so before the first row is written.
 //! - **The whole row.** An upsert is an insert first, so a value is needed for every column that the table wants, also where
 //!   the call will only update. [`Patch`] and `coalesce` leave columns alone that a caller does not know.
 //! - **A sequence value** for each call on PostgreSQL, MySQL and MariaDB, whether it inserts or updates;
@@ -71,13 +72,15 @@
 //! | [`row.insert_if_absent(&pool).await`](Upsert::insert_if_absent) | whether the row was inserted; one that is there stays as it is |
 //! | [`….returning().await`](InsertIfAbsent::returning) | the row, if it was inserted |
 //! | [`row.get_or_insert(&pool).await`](Upsert::get_or_insert) | [`Upserted`]: the row with this key, inserted if there was none |
+//! | [`Product::check_schema(&pool).await`](Upsert::check_schema) | an error that lists all that the database lacks |
 //!
 //! The guide goes on from there:
 //!
 //! - [`guide::attributes`]: every word that the derive understands, with an example;
 //! - [`guide::expressions`]: the language of `update = …`, `set(…)` and `update_where(…)`;
 //! - [`guide::dialects`]: what differs between databases, and what does not;
-//! - [`guide::errors`]: what can go wrong, and what to do.
+//! - [`guide::errors`]: what can go wrong, and what to do;
+//! - [`guide::schema_checks`]: whether the database has what the structs need, as one test and at start-up.
 
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Error, ErrorKind, ExecutorFor,

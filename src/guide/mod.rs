@@ -5,7 +5,8 @@
 //! - [`attributes`]: every word, with an example;
 //! - [`expressions`]: the language of `update = …`, `insert = …`, `set(…)` and `update_where(…)`;
 //! - [`dialects`]: what differs between databases, and what does not;
-//! - [`errors`]: what can go wrong, and what to do.
+//! - [`errors`]: what can go wrong, and what to do;
+//! - [`schema_checks`]: whether the database has what the structs need, before the first row is written.
 
 #[doc = include_str!("attributes.md")]
 pub mod attributes {}
@@ -18,3 +19,6 @@ pub mod errors {}
 
 #[doc = include_str!("expressions.md")]
 pub mod expressions {}
+
+#[doc = include_str!("schema_checks.md")]
+pub mod schema_checks {}
