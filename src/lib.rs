@@ -39,7 +39,8 @@
 //!
 //! # What it costs you
 //!
-//! - **A unique index** behind each conflict target. The library does not create it, but says which one is missing.
+//! - **A unique index** behind each conflict target. The library does not create it, but says which one is missing;
+//!   [`check_schema`](Upsert::check_schema) does so before the first row is written.
 //! - **The whole row.** An upsert is an insert first, so a value is needed for every column that the table wants, also where
 //!   the call will only update. [`Patch`] and `coalesce` leave columns alone that a caller does not know.
 //! - **A sequence value** for each call on PostgreSQL, MySQL and MariaDB, whether it inserts or updates;
@@ -76,6 +77,7 @@
 //! | [`T::insert_all_if_absent(&rows, &pool).await`](Upsert::insert_all_if_absent) | the number of rows inserted; `.returning()`: for each, the row if it was |
 //! | [`T::get_or_insert_all(&rows, &pool).await`](Upsert::get_or_insert_all) | [`Upserted`] for each row |
 //! | [`T::upsert_stream(stream, &pool).await`](Upsert::upsert_stream) | the number of rows inserted or updated, of any number of rows |
+//! | [`Product::check_schema(&pool).await`](Upsert::check_schema) | an error that lists all that the database lacks |
 //!
 //! The guide goes on from there:
 //!
@@ -86,6 +88,7 @@
 //! - [`guide::dialects`]: what differs between databases, and what does not;
 //! - [`guide::engines`]: databases beyond one machine, and poolers;
 //! - [`guide::errors`]: what can go wrong, and what to do;
+//! - [`guide::schema_checks`]: whether the database has what the structs need, as one test and at start-up;
 //! - [`guide::performance`]: what costs what;
 //! - coming from [SQLAlchemy](guide::coming_from_sqlalchemy), [Diesel](guide::coming_from_diesel),
 //!   [SeaORM](guide::coming_from_seaorm) or [sqlx by hand](guide::coming_from_sqlx).
@@ -94,9 +97,10 @@
 
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Duplicates, Error, ErrorKind,
-    ExecutorFor, GetOrInsertAll, InBulk, InsertAllIfAbsent, InsertIfAbsent, IntoRow, Json, Main,
-    Patch, Progress, Read, Returned, RowOf, RowStream, Sql, Upsert, UpsertExecutor, UpsertFuture,
-    UpsertMany, UpsertModel, UpsertOne, UpsertSpec, UpsertStream, Upserted,
+    ExecutorFor, Finding, GetOrInsertAll, InBulk, InsertAllIfAbsent, InsertIfAbsent, IntoRow, Json,
+    Main, Patch, Progress, Read, Returned, RowOf, RowStream, SchemaCheck, SchemaExecutorFor,
+    SchemaReport, Severity, Sql, Upsert, UpsertExecutor, UpsertFuture, UpsertMany, UpsertModel,
+    UpsertModels, UpsertOne, UpsertSpec, UpsertStream, Upserted, check_schema,
 };
 #[cfg(feature = "derive")]
 pub use upsert_derive::Upsert;

@@ -9,6 +9,7 @@
 //! - [`dialects`]: what differs between databases, and what does not;
 //! - [`engines`]: databases beyond one machine, and poolers;
 //! - [`errors`]: what can go wrong, and what to do;
+//! - [`schema_checks`]: whether the database has what the structs need, before the first row is written;
 //! - [`performance`]: what costs what;
 //! - [`coming_from_sqlalchemy`], [`coming_from_diesel`], [`coming_from_seaorm`], [`coming_from_sqlx`]: what carries over.
 
@@ -47,3 +48,6 @@ pub mod performance {}
 
 #[doc = include_str!("tour.md")]
 pub mod tour {}
+
+#[doc = include_str!("schema_checks.md")]
+pub mod schema_checks {}

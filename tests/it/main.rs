@@ -32,6 +32,7 @@ mod patch;
 mod returning;
 mod rules;
 mod scenarios;
+mod schema_check;
 mod soft_delete;
 mod targets;
 mod types;
@@ -75,6 +76,7 @@ fn run() -> anyhow::Result<ExitCode> {
     returning::register(&mut registry);
     rules::register(&mut registry);
     scenarios::register(&mut registry);
+    schema_check::register(&mut registry);
     soft_delete::register(&mut registry);
     targets::register(&mut registry);
     types::register(&mut registry);

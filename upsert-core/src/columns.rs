@@ -6,6 +6,7 @@ use sqlx::error::BoxDynError;
 use sqlx::{Decode, Encode, Type};
 
 use crate::dialect::Dialect;
+use crate::schema::FieldTypes;
 use crate::sink::Sink;
 
 /// References to values, to be bound one after the other: a tuple of two to sixteen.
@@ -18,6 +19,12 @@ pub trait BindAll<DB: Dialect> {
 pub trait ReadAll<DB: Dialect>: Sized {
     /// Reads them; `first` is the place of the first.
     fn read_all(row: &DB::Row, first: usize) -> Result<Self, sqlx::Error>;
+}
+
+/// The types of columns side by side: a tuple of two to sixteen.
+pub trait AllTypes<DB: Dialect> {
+    /// Adds them in their order.
+    fn add_to(types: &mut FieldTypes<DB>);
 }
 
 macro_rules! tuple {
@@ -40,6 +47,12 @@ macro_rules! tuple {
             #[inline]
             fn read_all(row: &DB::Row, first: usize) -> Result<Self, sqlx::Error> {
                 Ok(($(DB::get::<$ty>(row, first + $place)?,)+))
+            }
+        }
+
+        impl<DB: Dialect, $($ty: Type<DB>),+> AllTypes<DB> for ($($ty,)+) {
+            fn add_to(types: &mut FieldTypes<DB>) {
+                $(types.add::<$ty>();)+
             }
         }
     };

@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::dialect::Dialect;
 use crate::model::Model;
+use crate::schema::SchemaReport;
 
 /// An upsert that failed: what went wrong, in which table, and what to do about it.
 ///
@@ -57,6 +58,8 @@ pub enum ErrorKind {
     DuplicateKey,
     /// The stream of rows failed.
     Stream,
+    /// The schema is not what the structs need: [`Error::schema_report`] has the findings.
+    Schema,
     /// The database, its version or its settings cannot do this.
     Unsupported,
     /// A value of the struct cannot be sent.
@@ -81,11 +84,20 @@ struct Failure {
     key: Option<String>,
     /// How many rows of a batch are stored in spite of it.
     committed: usize,
+    report: Option<SchemaReport>,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { model, detail, .. } = &*self.0;
+        let Failure {
+            model,
+            detail,
+            report,
+            ..
+        } = &*self.0;
+        if let Some(report) = report {
+            return write!(f, "{detail}:\n{report}");
+        }
         let (table, target) = (model.table, model.target);
         write!(
             f,
@@ -150,6 +162,12 @@ impl Error {
         self.0.committed
     }
 
+    /// What a check of the schema found, where this is its error.
+    #[must_use]
+    pub fn schema_report(&self) -> Option<&SchemaReport> {
+        self.0.report.as_ref()
+    }
+
     pub(crate) fn new(kind: ErrorKind, model: &'static Model, detail: impl Into<String>) -> Self {
         Self::with_source(kind, model, detail.into(), None)
     }
@@ -169,6 +187,7 @@ impl Error {
             row: None,
             key: None,
             committed: 0,
+            report: None,
         }))
     }
 
@@ -260,6 +279,14 @@ impl Error {
         self
     }
 
+    /// A check of the schema found errors; `model` is that of the first.
+    pub(crate) fn schema(model: &'static Model, report: SchemaReport) -> Self {
+        let detail = "the schema is not what the structs need".to_owned();
+        let mut error = Self::new(ErrorKind::Schema, model, detail);
+        error.0.report = Some(report);
+        error
+    }
+
     /// The row was not there to be read back.
     pub(crate) fn row_vanished(model: &'static Model) -> Self {
         Self::new(
@@ -324,6 +351,7 @@ impl fmt::Debug for Error {
             .field("row", &self.0.row)
             .field("rows_committed", &self.0.committed)
             .field("source", &self.0.source)
+            .field("schema_report", &self.0.report)
             .finish()
     }
 }
@@ -359,6 +387,7 @@ impl From<Error> for sqlx::Error {
             })),
             Some(source) => source,
             None if kind == ErrorKind::RowVanished => sqlx::Error::RowNotFound,
+            None if kind == ErrorKind::Schema => sqlx::Error::Configuration(message.into()),
             None => sqlx::Error::InvalidArgument(message),
         }
     }

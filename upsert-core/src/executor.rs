@@ -119,13 +119,13 @@ impl<DB: Database> Lease for PoolLease<'_, DB> {
 /// sqlx loses track of a MySQL connection when a future is dropped at a bad moment (a `BEGIN` that was sent but not yet
 /// counted, a half-read reply to a prepare), and the next user of the pool would work inside a transaction that nobody
 /// commits. Where that can happen, a connection whose call was dropped is closed rather than given back.
-struct Held<E: UpsertExecutor> {
-    lease: E::Connection,
-    finished: bool,
+pub(crate) struct Held<E: UpsertExecutor> {
+    pub(crate) lease: E::Connection,
+    pub(crate) finished: bool,
 }
 
 impl<E: UpsertExecutor> Held<E> {
-    async fn acquire(executor: E, model: &'static Model) -> Result<Self, Error> {
+    pub(crate) async fn acquire(executor: E, model: &'static Model) -> Result<Self, Error> {
         match executor.connection().await {
             Ok(lease) => Ok(Self {
                 lease,

@@ -6,6 +6,7 @@ use std::borrow::Borrow;
 
 use crate::array::ArrayType;
 use crate::dialect::Dialect;
+use crate::schema::FieldTypes;
 use crate::sink::Sink;
 
 /// The marker of a struct's default upsert, as against its named ones.
@@ -76,6 +77,10 @@ pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
         row: &<DB as Database>::Row,
         sink: &mut impl Sink<DB>,
     ) -> Result<(), sqlx::Error>;
+
+    /// Adds the types of the fields that are bound or read, in the order of `Model::fields`.
+    #[doc(hidden)]
+    fn types(types: &mut FieldTypes<DB>);
 }
 
 /// A struct whose rows can be sent many at a time. Derived, never written by hand.
@@ -123,6 +128,22 @@ pub struct Model {
     pub deleted: Option<&'static str>,
     /// What many rows need to know.
     pub many: Many,
+    /// The columns of the struct, and the fields that are bound without one, in order.
+    pub fields: &'static [&'static str],
+    /// The fields that are bound without a column.
+    pub params: &'static [&'static str],
+    /// The columns that the database makes.
+    pub generated: &'static [&'static str],
+    /// The columns whose field is a `Patch`.
+    pub patched: &'static [&'static str],
+    /// The columns whose field may be NULL.
+    pub optional: &'static [&'static str],
+    /// Whether what comes back is read into the struct's own fields.
+    pub reads: bool,
+    /// Whether the target is a partial index.
+    pub predicate: bool,
+    /// Whether the index behind the target takes NULLs for equal.
+    pub nulls_not_distinct: bool,
     /// The statements.
     pub texts: Texts,
 }
@@ -208,6 +229,8 @@ pub struct PostgresTexts {
     pub insert_if_absent: &'static str,
     pub insert_if_absent_returning: &'static str,
     pub select: &'static str,
+    /// The target and nothing else, to be explained.
+    pub target: &'static str,
     pub create_index: &'static str,
     // These take an array for each bind, and return the columns of the key after the others. Empty where rows go one by one.
     pub upsert_all: &'static str,
@@ -235,6 +258,8 @@ pub struct SqliteTexts {
     pub select: &'static str,
     /// Whether the row is deleted, for models that refuse such rows.
     pub select_deleted: &'static str,
+    /// The target and nothing else, to be prepared.
+    pub target: &'static str,
     pub create_index: &'static str,
 }
 
@@ -253,6 +278,7 @@ pub struct MySqlTexts {
     /// Whether the row is deleted, for models that refuse such rows.
     pub select_deleted: &'static str,
     pub show_index: &'static str,
+    pub show_columns: &'static str,
     pub create_index: &'static str,
     /// Counts the rows that a guard leaves alone in `@upsert`; empty where there is no guard.
     pub upsert_all_counting: &'static str,

@@ -15,6 +15,9 @@ pub use crate::model::{
     RowOf, Slot, Source, SqliteTexts, Texts, UpsertModel, UpsertSpec,
 };
 pub use crate::patch::Patch;
+pub use crate::schema::{
+    Checked, FieldTypes, SchemaCheck, SchemaExecutorFor, UpsertModels, check_schema, check_schemas,
+};
 pub use crate::sink::Sink;
 pub use crate::sql::Sql;
 pub use crate::upsert::UpsertOne;
@@ -115,6 +118,14 @@ pub const INVALID: Model = Model {
         bound_arrays: &[],
         key_arrays: &[],
     },
+    fields: &[],
+    params: &[],
+    generated: &[],
+    patched: &[],
+    optional: &[],
+    reads: false,
+    predicate: false,
+    nulls_not_distinct: false,
     texts: Texts {
         postgres: PostgresTexts {
             source: NOWHERE,
@@ -125,6 +136,7 @@ pub const INVALID: Model = Model {
             insert_if_absent: "",
             insert_if_absent_returning: "",
             select: "",
+            target: "",
             create_index: "",
             upsert_all: "",
             upsert_all_returning: "",
@@ -143,6 +155,7 @@ pub const INVALID: Model = Model {
             insert_if_absent_returning: "",
             select: "",
             select_deleted: "",
+            target: "",
             create_index: "",
         },
         mysql: MySqlTexts {
@@ -154,6 +167,7 @@ pub const INVALID: Model = Model {
             select_locking: "",
             select_deleted: "",
             show_index: "",
+            show_columns: "",
             create_index: "",
             upsert_all_counting: "",
             insert_all_if_absent: "",

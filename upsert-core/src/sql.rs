@@ -18,11 +18,24 @@ use std::fmt;
 #[derive(Debug, Clone)]
 pub struct Sql {
     statements: Vec<(&'static str, &'static str)>,
+    create_index: &'static str,
 }
 
 impl Sql {
-    pub(crate) fn new(statements: Vec<(&'static str, &'static str)>) -> Self {
-        Self { statements }
+    pub(crate) fn new(
+        statements: Vec<(&'static str, &'static str)>,
+        create_index: &'static str,
+    ) -> Self {
+        Self {
+            statements,
+            create_index,
+        }
+    }
+
+    /// The statement that creates the unique index behind the conflict target. It is not among those that are sent.
+    #[must_use]
+    pub fn create_index(&self) -> &'static str {
+        self.create_index
     }
 
     /// The statement of this name, as `Display` and [`iter`](Self::iter) show the names.

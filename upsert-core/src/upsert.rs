@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::executor::ExecutorFor;
 use crate::model::{InBulk, Main, RowOf, UpsertSpec};
 use crate::returning::Upserted;
+use crate::schema::{self, SchemaCheck, SchemaExecutorFor};
 use crate::sql::Sql;
 
 /// The future of a call: boxed, `Send`, and free to be spawned.
@@ -304,6 +305,69 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
     /// The statements that this model sends to `DB`.
     fn sql<DB: Dialect>() -> Sql {
         DB::sql(Self::MODEL)
+    }
+
+    /// Looks whether the database has what the upserts of this struct need, and says everything that is not right at once.
+    ///
+    /// All upserts of the struct are looked at, the named ones too; nothing is written. Awaited as it is, the check fails if a
+    /// finding is an error, and the error lists them all; [`report`](SchemaCheck::report) gives the findings in any case.
+    /// [`check_schema!`](crate::check_schema) checks several structs at once.
+    ///
+    /// ```
+    /// # use upsert::Upsert;
+    /// use upsert::{ErrorKind, Severity};
+    ///
+    /// #[derive(Upsert)]
+    /// #[upsert(conflict = "name")]
+    /// struct Tag { name: String }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// sqlx::query("CREATE TABLE tags (name TEXT NOT NULL)").execute(&pool).await?;
+    /// let error = Tag::check_schema(&pool).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Schema);
+    ///
+    /// let report = Tag::check_schema(&pool).report().await?;
+    /// let [finding] = report.findings() else { panic!("{report}") };
+    /// assert_eq!(finding.severity, Severity::Error);
+    /// assert_eq!(finding.fix.as_deref(), Some(Tag::create_index_sql::<sqlx::Sqlite>()));
+    ///
+    /// sqlx::query(Tag::create_index_sql::<sqlx::Sqlite>()).execute(&pool).await?;
+    /// Tag::check_schema(&pool).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Schema`](crate::ErrorKind::Schema): a finding is an error;
+    /// - [`Database`](crate::ErrorKind::Database): the database could not be asked.
+    fn check_schema<'e, E>(executor: E) -> SchemaCheck<'e>
+    where
+        E: SchemaExecutorFor<Self> + 'e,
+    {
+        schema::check_schema(executor)
+    }
+
+    /// The statement that creates the unique index behind the conflict target, for a migration.
+    ///
+    /// A named upsert has it in [`Sql::create_index`].
+    ///
+    /// ```
+    /// use upsert::Upsert;
+    ///
+    /// #[derive(Upsert)]
+    /// #[upsert(conflict = "tenant, name")]
+    /// struct Tag { tenant: i64, name: String }
+    ///
+    /// assert_eq!(
+    ///     Tag::create_index_sql::<sqlx::Postgres>(),
+    ///     r#"CREATE UNIQUE INDEX "tags_tenant_name_upsert" ON "tags" ("tenant", "name")"#
+    /// );
+    /// ```
+    fn create_index_sql<DB: Dialect>() -> &'static str {
+        DB::create_index(Self::MODEL)
     }
 }
 

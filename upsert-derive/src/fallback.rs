@@ -7,7 +7,7 @@ use syn::{DeriveInput, Generics, Ident, LitStr, Type, parse_quote};
 
 use crate::diagnostics::Faults;
 use crate::expand::bounds::{has_type_parameters, without_defaults};
-use crate::expand::{crate_path, named};
+use crate::expand::{crate_path, named, schema};
 use crate::parse::{Input, Named, Options, Returning};
 
 /// The mistakes, and a struct that has its upserts all the same.
@@ -51,12 +51,17 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
         _ => quote!(Self),
     };
     let marker = named::marker_path(name);
-    let declaration = name.map(|_| named::declaration());
+    let declaration = name.map(named::declaration);
     let (_, ty_generics, _) = derive.generics.split_for_impl();
     let spec = generics(derive, &output);
     let mut model = spec.clone();
     model.params.push(parse_quote!(__DB: __upsert::Dialect));
     let method = name.and_then(|name| method(derive, &spec, &output, name));
+    // Once for the struct; the default upsert always has a stub.
+    let schema = match name {
+        None => schema::impl_models(ident, &ty_generics, &model, &[]),
+        Some(_) => TokenStream::new(),
+    };
     let (spec_generics, _, spec_where) = spec.split_for_impl();
     let (model_generics, _, model_where) = model.split_for_impl();
     quote! {
@@ -93,9 +98,11 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
                 ) -> ::core::result::Result<(), __upsert::SqlxError> {
                     ::core::unreachable!("a model with compile errors does not run")
                 }
+                fn types(_: &mut __upsert::FieldTypes<__DB>) {}
             }
             #[automatically_derived]
             impl #spec_generics __upsert::InBulk<#marker> for #ident #ty_generics #spec_where {}
+            #schema
             #method
         };
     }
@@ -122,6 +129,7 @@ fn method(
     let method: Ident = name.parse().ok()?;
     let all = format_ident!("{method}_all");
     let stream = format_ident!("{method}_stream");
+    let marker = named::marker_path(Some(name));
     let sql = format_ident!("{method}_sql");
     let DeriveInput { vis, ident, .. } = derive;
     let (_, ty_generics, _) = derive.generics.split_for_impl();
@@ -135,9 +143,9 @@ fn method(
                 __executor: __E,
             ) -> __upsert::UpsertOne<'__e, Self, __E, #output>
             where
-                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
             {
-                __upsert::upsert_one::<Self, __E, __Named>(self, __executor)
+                __upsert::upsert_one::<Self, __E, #marker>(self, __executor)
             }
 
             #[doc(hidden)]
@@ -147,10 +155,10 @@ fn method(
                 __executor: __E,
             ) -> __upsert::UpsertMany<'__e, Self, __E, #output>
             where
-                __R: __upsert::RowOf<Self, __Named>,
-                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+                __R: __upsert::RowOf<Self, #marker>,
+                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
             {
-                __upsert::upsert_many::<Self, __R, __E, __Named>(__rows, __executor)
+                __upsert::upsert_many::<Self, __R, __E, #marker>(__rows, __executor)
             }
 
             #[doc(hidden)]
@@ -161,16 +169,16 @@ fn method(
             ) -> __upsert::UpsertStream<'__e, Self, __E>
             where
                 Self: ::core::marker::Send + '__e,
-                __I: __upsert::RowStream<Self, __Named> + '__e,
-                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+                __I: __upsert::RowStream<Self, #marker> + '__e,
+                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
             {
-                __upsert::upsert_stream::<Self, __I, __E, __Named>(__rows, __executor)
+                __upsert::upsert_stream::<Self, __I, __E, #marker>(__rows, __executor)
             }
 
             #[doc(hidden)]
             #[allow(dead_code)]
             #vis fn #sql<__DB: __upsert::Dialect>() -> __upsert::Sql {
-                __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<__Named>>::MODEL)
+                __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<#marker>>::MODEL)
             }
         }
     })

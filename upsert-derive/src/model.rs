@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{DeriveInput, Expr as SynExpr, Ident, LitStr, Path, Type};
+use syn::{DeriveInput, Expr as SynExpr, Ident, LitStr, Type};
 
 use crate::check;
 use crate::diagnostics::{Faults, did_you_mean};
@@ -17,7 +17,6 @@ use crate::types::{self, Clock, Kind};
 /// A checked upsert.
 pub(crate) struct Model<'a> {
     pub derive: &'a DeriveInput,
-    pub krate: Option<Path>,
     /// The database that looks at the statements while compiling, if any does.
     pub verify: Option<Verify>,
     /// The name of a named upsert.
@@ -207,7 +206,6 @@ impl<'a> Model<'a> {
         });
         Some(Self {
             derive,
-            krate: container.krate.clone(),
             verify: container.verify,
             name: options.name.as_ref(),
             table,

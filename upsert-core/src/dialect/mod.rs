@@ -9,6 +9,7 @@ use crate::bulk::{BatchSink, Job, KeyParts, Look, Operation, Options, Rows, Stop
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::Upserted;
+use crate::schema::SchemaRoom;
 use crate::sink::Sink;
 use crate::sql::Sql;
 use crate::value::Json;
@@ -49,7 +50,9 @@ pub trait DialectConnection: sqlx::Connection + Send + sealed::Sealed {
     note = "sqlx's `Any` cannot be used, since its SQL is not known while compiling: use the database's own pool"
 )]
 pub trait Dialect:
-    Database<Connection: DialectConnection<Dialect = Self>, Arguments: Sink<Self>> + sealed::Sealed
+    Database<Connection: DialectConnection<Dialect = Self>, Arguments: Sink<Self>>
+    + SchemaRoom
+    + sealed::Sealed
 {
     /// Whether sqlx keeps a connection usable when a future on it is dropped midway.
     #[doc(hidden)]

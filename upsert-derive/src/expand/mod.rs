@@ -5,6 +5,7 @@ pub(crate) mod bounds;
 mod many;
 pub(crate) mod named;
 mod returning;
+pub(crate) mod schema;
 mod verify;
 
 use proc_macro2::TokenStream;
@@ -33,7 +34,16 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     if !faults.is_empty() {
         return fallback::impl_upsert(input, Some(&parsed), faults);
     }
-    models.iter().map(impl_upsert).collect()
+    let krate = crate_path(parsed.container.krate.clone());
+    let upserts = models.iter().map(impl_upsert);
+    let schema = schema::impl_schema(&models);
+    quote! {
+        const _: () = {
+            use #krate::__private as __upsert;
+            #(#upserts)*
+            #schema
+        };
+    }
 }
 
 /// Where generated code finds the library.
@@ -41,9 +51,8 @@ pub(crate) fn crate_path(krate: Option<Path>) -> Path {
     krate.unwrap_or_else(|| parse_quote!(::upsert))
 }
 
-/// Everything for one upsert, in a `const` block that keeps its names to itself.
+/// Everything for one upsert, to stand in a `const` block that keeps its names to itself.
 fn impl_upsert(model: &Model) -> TokenStream {
-    let krate = crate_path(model.krate.clone());
     let accumulates = accumulate_checks(model);
     let marker = named::marker(model);
     let method = named::method(model);
@@ -54,17 +63,14 @@ fn impl_upsert(model: &Model) -> TokenStream {
     let arrays = many::array_checks(model);
     let verify = verify::checks(model, &texts);
     quote! {
-        const _: () = {
-            use #krate::__private as __upsert;
-            #accumulates
-            #arrays
-            #marker
-            #spec
-            #impl_model
-            #in_bulk
-            #method
-            #verify
-        };
+        #accumulates
+        #arrays
+        #marker
+        #spec
+        #impl_model
+        #in_bulk
+        #method
+        #verify
     }
 }
 
@@ -100,6 +106,7 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
     let bind_one = bind::one(model, texts);
     let output = returning::output_value(model);
     let key = returning::key(model);
+    let types = schema::field_types(model);
     quote! {
         #[automatically_derived]
         impl #impl_generics #model_trait for #ident #ty_generics #where_clause {
@@ -131,6 +138,10 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
                 __sink: &mut impl __upsert::Sink<__DB>,
             ) -> ::core::result::Result<(), __upsert::SqlxError> {
                 #key
+            }
+
+            fn types(__types: &mut __upsert::FieldTypes<__DB>) {
+                #types
             }
         }
     }
@@ -173,6 +184,7 @@ fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
     let many = many::constant(model);
     let postgres = texts_constant("PostgresTexts", &texts.postgres_source, &texts.postgres);
     let sqlite = texts_constant("SqliteTexts", &texts.sqlite_source, &texts.sqlite);
+    let schema = schema::model_fields(model);
     let mysql = mysql_constant(&texts.mysql, model.binds.len());
     quote! {
         __upsert::Model {
@@ -187,6 +199,7 @@ fn model_constant(model: &Model, texts: &Texts) -> TokenStream {
             divides: #divides,
             deleted: #deleted,
             many: #many,
+            #schema
             texts: __upsert::Texts { postgres: #postgres, sqlite: #sqlite, mysql: #mysql },
         }
     }

@@ -10,23 +10,35 @@ use crate::model::Model;
 pub(crate) fn marker_path(name: Option<&LitStr>) -> TokenStream {
     match name {
         None => quote!(__upsert::Main),
-        Some(_) => quote!(__Named),
+        Some(name) => {
+            let marker = marker_ident(name);
+            quote!(#marker)
+        }
     }
+}
+
+/// All markers of a struct stand in one `const` block, so each has the upsert's name in its own.
+fn marker_ident(name: &LitStr) -> Ident {
+    let name = name.value();
+    let is_word = |character: &char| character.is_alphanumeric() || *character == '_';
+    format_ident!(
+        "__Named_{}",
+        name.chars().filter(is_word).collect::<String>()
+    )
 }
 
 /// The declaration of a named upsert's marker. The `const` block around it keeps it from everybody's eyes.
 pub(super) fn marker(model: &Model) -> TokenStream {
-    if model.name.is_none() {
-        return TokenStream::new();
-    }
-    declaration()
+    model.name.map_or_else(TokenStream::new, declaration)
 }
 
-pub(crate) fn declaration() -> TokenStream {
+pub(crate) fn declaration(name: &LitStr) -> TokenStream {
+    let marker = marker_ident(name);
     quote! {
         #[doc(hidden)]
+        #[allow(non_camel_case_types)]
         #[derive(::core::fmt::Debug)]
-        pub enum __Named {}
+        pub enum #marker {}
     }
 }
 
@@ -57,6 +69,7 @@ pub(super) fn method(model: &Model) -> TokenStream {
     let stream_docs = format!(
         "The upsert named `{name}`, of a stream of rows: see `Upsert::upsert_stream` of the crate `upsert`."
     );
+    let marker = marker_ident(literal);
     let sql = format_ident!("{method}_sql", span = literal.span());
     let sql_docs = format!("The statements that [`{name}`](Self::{name}) sends to a database.");
     let output = super::returning::output_type(model);
@@ -69,9 +82,9 @@ pub(super) fn method(model: &Model) -> TokenStream {
                 __executor: __E,
             ) -> __upsert::UpsertOne<'__e, Self, __E, #output>
             where
-                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
             {
-                __upsert::upsert_one::<Self, __E, __Named>(self, __executor)
+                __upsert::upsert_one::<Self, __E, #marker>(self, __executor)
             }
 
             #[doc = #all_docs]
@@ -81,10 +94,10 @@ pub(super) fn method(model: &Model) -> TokenStream {
                 __executor: __E,
             ) -> __upsert::UpsertMany<'__e, Self, __E, #output>
             where
-                __R: __upsert::RowOf<Self, __Named>,
-                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+                __R: __upsert::RowOf<Self, #marker>,
+                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
             {
-                __upsert::upsert_many::<Self, __R, __E, __Named>(__rows, __executor)
+                __upsert::upsert_many::<Self, __R, __E, #marker>(__rows, __executor)
             }
 
             #[doc = #stream_docs]
@@ -95,16 +108,16 @@ pub(super) fn method(model: &Model) -> TokenStream {
             ) -> __upsert::UpsertStream<'__e, Self, __E>
             where
                 Self: ::core::marker::Send + '__e,
-                __I: __upsert::RowStream<Self, __Named> + '__e,
-                __E: __upsert::ExecutorFor<Self, __Named> + '__e,
+                __I: __upsert::RowStream<Self, #marker> + '__e,
+                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
             {
-                __upsert::upsert_stream::<Self, __I, __E, __Named>(__rows, __executor)
+                __upsert::upsert_stream::<Self, __I, __E, #marker>(__rows, __executor)
             }
 
             #[doc = #sql_docs]
             #[allow(dead_code)]
             #vis fn #sql<__DB: __upsert::Dialect>() -> __upsert::Sql {
-                __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<__Named>>::MODEL)
+                __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<#marker>>::MODEL)
             }
         }
     }

@@ -235,6 +235,10 @@ pub(super) fn statements(model: &Model) -> Texts {
                 "show_index",
                 format!("SHOW INDEX FROM {}", table::<MySql>(&model.table)),
             ),
+            (
+                "show_columns",
+                format!("SHOW FULL COLUMNS FROM {}", table::<MySql>(&model.table)),
+            ),
             ("create_index", create_index),
             ("upsert_all_counting", counting(OnConflict::UpdateAndCount)),
             (

@@ -57,6 +57,25 @@ pub(super) fn on_conflict<D: OnConflict>(dialect: &D, model: &Model) -> String {
     format!(" ON CONFLICT {}", dialect.conflict_target(model))
 }
 
+/// `INSERT INTO "users" ("email") VALUES (NULL) ON CONFLICT ("email") DO NOTHING`: the target and nothing else, for the check of
+/// the schema. It is prepared and explained, and never run.
+pub(super) fn target_alone<D: OnConflict>(dialect: &D, model: &Model) -> String {
+    let mut columns = model.target.occurrences();
+    columns.sort_unstable();
+    columns.dedup();
+    let names = columns
+        .iter()
+        .map(|&column| quote::<D>(&model.columns[column].name));
+    let nulls = columns.iter().map(|_| "NULL".to_owned());
+    format!(
+        "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT {} DO NOTHING",
+        table::<D>(&model.table),
+        join(names),
+        join(nulls),
+        dialect.conflict_target(model)
+    )
+}
+
 /// `DO UPDATE SET "name" = EXCLUDED."name" WHERE EXCLUDED."version" > "users"."version"`
 pub(super) fn do_update<D: OnConflict>(dialect: &D, model: &Model) -> String {
     let guards = guards(dialect, model);

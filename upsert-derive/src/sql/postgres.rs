@@ -208,6 +208,7 @@ pub(super) fn statements(model: &Model) -> (Vec<Statement>, Source) {
         ("upsert", upsert),
         ("insert_if_absent", nothing),
         ("select", select(&dialect, model)),
+        ("target", on_conflict::target_alone(&dialect, model)),
         ("create_index", create_index(model)),
         ("relation", table::<Postgres>(&model.table)),
     ];

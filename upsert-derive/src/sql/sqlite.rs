@@ -220,6 +220,7 @@ pub(super) fn statements(model: &Model) -> (Vec<Statement>, Source) {
         ("insert_if_absent", nothing),
         ("select", select(&dialect, model)),
         ("select_deleted", select_deleted(&dialect, model)),
+        ("target", on_conflict::target_alone(&dialect, model)),
         ("create_index", create_index(model)),
     ];
     (statements, source)

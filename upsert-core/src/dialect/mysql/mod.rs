@@ -74,13 +74,16 @@ impl Dialect for MySql {
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.mysql;
-        Sql::new(vec![
-            ("upsert", texts.upsert.sql),
-            ("upsert_with_action", texts.upsert_with_action.sql),
-            ("insert_if_absent", texts.insert_if_absent.sql),
-            ("select", texts.select),
-            ("select_locking", texts.select_locking),
-        ])
+        Sql::new(
+            vec![
+                ("upsert", texts.upsert.sql),
+                ("upsert_with_action", texts.upsert_with_action.sql),
+                ("insert_if_absent", texts.insert_if_absent.sql),
+                ("select", texts.select),
+                ("select_locking", texts.select_locking),
+            ],
+            texts.create_index,
+        )
     }
 
     fn explain(model: &'static Model, error: &dyn DatabaseError) -> (ErrorKind, String) {

@@ -75,11 +75,22 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
         ),
         "0A000" if message.contains("system column") => (ErrorKind::Unsupported, no_xmax()),
         "42703" if message.contains("xmax") => (ErrorKind::Unsupported, no_xmax()),
+        _ if compares_json(error) => (
+            ErrorKind::Unsupported,
+            format!("{message}; `json` cannot be compared: make the column `jsonb`"),
+        ),
         _ => (ErrorKind::Database, message.to_owned()),
     }
 }
 
-fn no_xmax() -> String {
+/// `json` is a text that has no equality.
+pub(super) fn compares_json(error: &dyn DatabaseError) -> bool {
+    error.code().as_deref() == Some("42883")
+        && error.message().contains("json ")
+        && !error.message().contains("jsonb ")
+}
+
+pub(super) fn no_xmax() -> String {
     "before version 18, PostgreSQL cannot tell inserted from updated on a partitioned table or a view (no `xmax` there); \
      call `upsert` without `with_action`, or use PostgreSQL 18"
         .to_owned()

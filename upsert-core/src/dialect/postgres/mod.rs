@@ -17,6 +17,7 @@ use crate::value::Json;
 
 mod error;
 mod many;
+mod schema;
 
 /// The first version with `old` and `new` in RETURNING.
 const RETURNING_OLD: u32 = 180_000;
@@ -57,28 +58,31 @@ impl Dialect for Postgres {
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.postgres;
-        Sql::new(vec![
-            ("upsert", texts.upsert),
-            ("upsert_returning", texts.upsert_returning),
-            ("upsert_with_action", texts.upsert_with_action),
-            ("upsert_with_action_18", texts.upsert_with_action_18),
-            ("insert_if_absent", texts.insert_if_absent),
-            (
-                "insert_if_absent_returning",
-                texts.insert_if_absent_returning,
-            ),
-            ("select", texts.select),
-            ("upsert_all", texts.upsert_all),
-            ("upsert_all_returning", texts.upsert_all_returning),
-            ("upsert_all_with_action", texts.upsert_all_with_action),
-            ("upsert_all_with_action_18", texts.upsert_all_with_action_18),
-            ("insert_all_if_absent", texts.insert_all_if_absent),
-            (
-                "insert_all_if_absent_returning",
-                texts.insert_all_if_absent_returning,
-            ),
-            ("select_all", texts.select_all),
-        ])
+        Sql::new(
+            vec![
+                ("upsert", texts.upsert),
+                ("upsert_returning", texts.upsert_returning),
+                ("upsert_with_action", texts.upsert_with_action),
+                ("upsert_with_action_18", texts.upsert_with_action_18),
+                ("insert_if_absent", texts.insert_if_absent),
+                (
+                    "insert_if_absent_returning",
+                    texts.insert_if_absent_returning,
+                ),
+                ("select", texts.select),
+                ("upsert_all", texts.upsert_all),
+                ("upsert_all_returning", texts.upsert_all_returning),
+                ("upsert_all_with_action", texts.upsert_all_with_action),
+                ("upsert_all_with_action_18", texts.upsert_all_with_action_18),
+                ("insert_all_if_absent", texts.insert_all_if_absent),
+                (
+                    "insert_all_if_absent_returning",
+                    texts.insert_all_if_absent_returning,
+                ),
+                ("select_all", texts.select_all),
+            ],
+            texts.create_index,
+        )
     }
 
     fn explain(model: &'static Model, error: &dyn DatabaseError) -> (ErrorKind, String) {

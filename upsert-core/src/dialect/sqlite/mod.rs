@@ -17,6 +17,7 @@ use crate::value::Json;
 
 mod error;
 mod many;
+mod schema;
 
 /// Runs a call, and once more with a schema read anew where it found no index.
 ///
@@ -66,16 +67,19 @@ impl Dialect for Sqlite {
 
     fn sql(model: &'static Model) -> Sql {
         let texts = &model.texts.sqlite;
-        Sql::new(vec![
-            ("upsert", texts.upsert),
-            ("upsert_returning", texts.upsert_returning),
-            ("insert_if_absent", texts.insert_if_absent),
-            (
-                "insert_if_absent_returning",
-                texts.insert_if_absent_returning,
-            ),
-            ("select", texts.select),
-        ])
+        Sql::new(
+            vec![
+                ("upsert", texts.upsert),
+                ("upsert_returning", texts.upsert_returning),
+                ("insert_if_absent", texts.insert_if_absent),
+                (
+                    "insert_if_absent_returning",
+                    texts.insert_if_absent_returning,
+                ),
+                ("select", texts.select),
+            ],
+            texts.create_index,
+        )
     }
 
     fn explain(model: &'static Model, error: &dyn DatabaseError) -> (ErrorKind, String) {

@@ -14,6 +14,8 @@ use crate::bulk::{KeyOrder, Look};
 use crate::error::{Error, ErrorKind};
 use crate::model::{IndexPart, Model};
 
+mod report;
+
 /// The models that passed, each by its address. The model itself is a constant, which cannot hold what changes, and a function
 /// with a static in every impl is something that every user's compiler would have to read.
 static FOUND: RwLock<BTreeSet<usize>> = RwLock::new(BTreeSet::new());
@@ -67,15 +69,14 @@ async fn key_orders(
     let triggers = "SELECT 1 FROM information_schema.TRIGGERS \
                     WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? \
                     AND ACTION_TIMING = 'BEFORE' AND EVENT_MANIPULATION = 'INSERT'";
-    if !rows(conn, model, triggers, &[schema, table])
-        .await?
-        .is_empty()
-    {
+    let triggers = rows(conn, triggers, &[schema, table]).await;
+    if !triggers.map_err(driver(model))?.is_empty() {
         return Ok(vec![KeyOrder::Unknown; model.key.len()]);
     }
     let columns = "SELECT COLUMN_NAME, DATA_TYPE, COLLATION_NAME, DATETIME_PRECISION FROM information_schema.COLUMNS \
                    WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?";
-    let rows = rows(conn, model, columns, &[schema, table]).await?;
+    let rows = rows(conn, columns, &[schema, table]).await;
+    let rows = rows.map_err(driver(model))?;
     let mut orders = BTreeMap::new();
     for row in &rows {
         let (name, order) = column_order(row).map_err(driver(model))?;
@@ -132,12 +133,18 @@ fn text_order(collation: &str) -> KeyOrder {
 }
 
 async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), Error> {
-    check_mode(conn, model).await?;
-    let indexes = unique_indexes(conn, model).await?;
-    if indexes.iter().any(|index| is_behind(index, model.index)) {
+    if let Some(lack) = lacking_mode(conn, model).await.map_err(driver(model))? {
+        let what = format!(
+            "{}; run `{}` on each connection, or set it in the server",
+            lack.what, lack.fix
+        );
+        return Err(Error::new(ErrorKind::Unsupported, model, what));
+    }
+    let indexes = unique_indexes(conn, model).await.map_err(driver(model))?;
+    if indexes.iter().any(|index| index.is_behind(model.index)) {
         return Ok(());
     }
-    if indexes.is_empty() && is_view(conn, model).await? {
+    if indexes.is_empty() && is_view(conn, model).await.map_err(driver(model))? {
         return Ok(());
     }
     let computed = model
@@ -160,13 +167,21 @@ async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), 
     ))
 }
 
+/// A mode that the session lacks.
+struct Lack {
+    what: String,
+    fix: String,
+}
+
 /// Without these modes the server stores something else than what it was given, or NULL for a division by zero.
-async fn check_mode(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), Error> {
-    let mode = rows(conn, model, "SELECT @@SESSION.sql_mode", &[]).await?;
+async fn lacking_mode(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+) -> Result<Option<Lack>, sqlx::Error> {
+    let mode = rows(conn, "SELECT @@SESSION.sql_mode", &[]).await?;
     let mode: String = mode
         .first()
-        .map_or(Ok(String::new()), |row| row.try_get(0))
-        .map_err(driver(model))?;
+        .map_or(Ok(String::new()), |row| row.try_get(0))?;
     let (lacks, would) = if !mode.contains("STRICT_") {
         ("STRICT_TRANS_TABLES", "store values other than those given")
     } else if model.divides && !mode.contains("ERROR_FOR_DIVISION_BY_ZERO") {
@@ -175,16 +190,12 @@ async fn check_mode(conn: &mut MySqlConnection, model: &'static Model) -> Result
             "store NULL for a division by zero",
         )
     } else {
-        return Ok(());
+        return Ok(None);
     };
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        model,
-        format!(
-            "the session is not in strict mode, so the server would {would}; run `SET SESSION sql_mode = \
-             CONCAT(@@sql_mode, ',{lacks}')` on each connection, or set it in the server"
-        ),
-    ))
+    Ok(Some(Lack {
+        what: format!("the session is not in strict mode, so the server would {would}"),
+        fix: format!("SET SESSION sql_mode = CONCAT(@@sql_mode, ',{lacks}')"),
+    }))
 }
 
 /// A part of a unique index as the server has it.
@@ -195,55 +206,62 @@ enum Part {
     Expression(String),
 }
 
-/// The parts of each unique index over whole columns and expressions. `SHOW INDEX` knows temporary tables too, and the
-/// information schema does not.
+/// A unique index, or one that is over the first characters of a column and so stands behind no target.
+struct UniqueIndex {
+    name: String,
+    parts: Vec<Part>,
+    /// Whether it is over whole columns and expressions.
+    whole: bool,
+}
+
+/// The unique indexes of a table. `SHOW INDEX` knows temporary tables too, and the information schema does not.
 async fn unique_indexes(
     conn: &mut MySqlConnection,
     model: &'static Model,
-) -> Result<Vec<Vec<Part>>, Error> {
+) -> Result<Vec<UniqueIndex>, sqlx::Error> {
     let generated = generated_columns(conn, model).await?;
-    let rows = rows(conn, model, model.texts.mysql.show_index, &[]).await?;
-    let mut indexes = BTreeMap::<String, Option<Vec<Part>>>::new();
+    let rows = rows(conn, model.texts.mysql.show_index, &[]).await?;
+    let mut indexes: Vec<UniqueIndex> = Vec::new();
     for row in &rows {
-        let (name, part) = index_part(row, &generated).map_err(driver(model))?;
-        let parts = indexes.entry(name).or_insert_with(|| Some(Vec::new()));
-        match (part, parts.as_mut()) {
-            (Some(part), Some(parts)) => parts.push(part),
-            (None, _) => *parts = None,
-            (_, None) => {}
+        let not_unique: i64 = row.try_get_unchecked("Non_unique")?;
+        if not_unique != 0 {
+            continue;
         }
+        let name: String = row.try_get_unchecked("Key_name")?;
+        let prefix: Option<i64> = row.try_get_unchecked("Sub_part")?;
+        let part = index_part(row, &generated)?;
+        let place = indexes.iter().position(|index| index.name == name);
+        let place = place.unwrap_or_else(|| {
+            indexes.push(UniqueIndex {
+                name,
+                parts: Vec::new(),
+                whole: true,
+            });
+            indexes.len() - 1
+        });
+        indexes[place].parts.push(part);
+        indexes[place].whole &= prefix.is_none();
     }
-    Ok(indexes.into_values().flatten().collect())
+    Ok(indexes)
 }
 
-/// The index's name and the part: none where it cannot stand behind a target (not unique, or a prefix).
-fn index_part(
-    row: &MySqlRow,
-    generated: &BTreeMap<String, String>,
-) -> Result<(String, Option<Part>), sqlx::Error> {
-    let name = row.try_get_unchecked("Key_name")?;
-    let not_unique: i64 = row.try_get_unchecked("Non_unique")?;
-    let prefix: Option<i64> = row.try_get_unchecked("Sub_part")?;
-    if not_unique != 0 || prefix.is_some() {
-        return Ok((name, None));
-    }
+fn index_part(row: &MySqlRow, generated: &BTreeMap<String, String>) -> Result<Part, sqlx::Error> {
     let column: Option<String> = row.try_get_unchecked("Column_name")?;
-    let part = match column {
+    Ok(match column {
         Some(column) => match generated.get(&column) {
             Some(expression) => Part::Expression(expression.clone()),
             None => Part::Column(column),
         },
         // Only MySQL has indexes over expressions, and only there is the column present.
         None => Part::Expression(row.try_get_unchecked("Expression")?),
-    };
-    Ok((name, Some(part)))
+    })
 }
 
 /// What generated columns are computed from, for models whose target is an expression.
 async fn generated_columns(
     conn: &mut MySqlConnection,
     model: &'static Model,
-) -> Result<BTreeMap<String, String>, Error> {
+) -> Result<BTreeMap<String, String>, sqlx::Error> {
     if model
         .index
         .iter()
@@ -253,12 +271,15 @@ async fn generated_columns(
     }
     let sql = "SELECT COLUMN_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS \
                WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND GENERATION_EXPRESSION <> ''";
-    let rows = rows(conn, model, sql, &table_name(model)).await?;
+    let rows = rows(conn, sql, &table_name(model)).await?;
     let column = |row: &MySqlRow| Ok((row.try_get_unchecked(0)?, row.try_get_unchecked(1)?));
-    rows.iter()
-        .map(column)
-        .collect::<Result<_, sqlx::Error>>()
-        .map_err(driver(model))
+    rows.iter().map(column).collect()
+}
+
+impl UniqueIndex {
+    fn is_behind(&self, target: &[IndexPart]) -> bool {
+        self.whole && is_behind(&self.parts, target)
+    }
 }
 
 /// Whether an index is over just the parts of the target, in any order. The servers rewrite the text of an expression, so it is
@@ -284,10 +305,10 @@ fn is_behind(index: &[Part], target: &[IndexPart]) -> bool {
 }
 
 /// A view has no indexes of its own; those of its table decide.
-async fn is_view(conn: &mut MySqlConnection, model: &'static Model) -> Result<bool, Error> {
+async fn is_view(conn: &mut MySqlConnection, model: &'static Model) -> Result<bool, sqlx::Error> {
     let sql = "SELECT 1 FROM information_schema.VIEWS \
                WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?";
-    Ok(!rows(conn, model, sql, &table_name(model)).await?.is_empty())
+    Ok(!rows(conn, sql, &table_name(model)).await?.is_empty())
 }
 
 /// The table's schema, if the model names one, and its name.
@@ -301,17 +322,15 @@ fn table_name(model: &'static Model) -> [Option<&'static str>; 2] {
 /// Runs a statement once, without a place in the connection's statement cache.
 async fn rows(
     conn: &mut MySqlConnection,
-    model: &'static Model,
     sql: &'static str,
     values: &[Option<&'static str>],
-) -> Result<Vec<MySqlRow>, Error> {
+) -> Result<Vec<MySqlRow>, sqlx::Error> {
     let mut arguments = MySqlArguments::default();
     for value in values {
-        sqlx::Arguments::add(&mut arguments, *value)
-            .map_err(|source| Error::encode(model, None, source))?;
+        sqlx::Arguments::add(&mut arguments, *value).map_err(sqlx::Error::Encode)?;
     }
     let query = sqlx::query_with(sql, arguments).persistent(false);
-    conn.fetch_all(query).await.map_err(driver(model))
+    conn.fetch_all(query).await
 }
 
 #[cfg(test)]
