@@ -16,7 +16,8 @@ pub use crate::model::{
 };
 pub use crate::patch::Patch;
 pub use crate::schema::{
-    Checked, FieldTypes, SchemaCheck, SchemaExecutorFor, UpsertModels, check_schema, check_schemas,
+    Checked, FieldTypes, OneUpsert, SchemaCheck, SchemaExecutorFor, UpsertModels, check_schema,
+    check_schemas,
 };
 pub use crate::sink::Sink;
 pub use crate::sql::Sql;

@@ -189,11 +189,24 @@ impl<DB: Dialect> Checked<DB> {
     }
 
     /// Adds the upsert that `S` marks.
-    pub fn add_upsert<T: UpsertModel<DB, S>, S: 'static>(&mut self) {
+    pub fn add_upsert<T: OneUpsert<DB, S>, S: 'static>(&mut self) {
+        T::add_to(self);
+    }
+}
+
+/// An [`UpsertModel`] in a where-clause of its own struct. With that trait there, its `Sync` would be asked of the struct
+/// once more, and a mistake reported twice.
+pub trait OneUpsert<DB: Dialect, S: 'static> {
+    #[doc(hidden)]
+    fn add_to(checked: &mut Checked<DB>);
+}
+
+impl<DB: Dialect, S: 'static, T: UpsertModel<DB, S>> OneUpsert<DB, S> for T {
+    fn add_to(checked: &mut Checked<DB>) {
         let mut types = FieldTypes::new();
         T::types(&mut types);
         let upsert = CheckedUpsert::new(T::MODEL, types.into_vec());
-        self.upserts.push(upsert);
+        checked.upserts.push(upsert);
     }
 }
 

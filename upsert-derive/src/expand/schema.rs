@@ -24,14 +24,14 @@ pub(super) fn impl_schema(models: &[Model]) -> TokenStream {
     generics.params.push(parse_quote!(__DB: __upsert::Dialect));
     let predicates = &mut generics.make_where_clause().predicates;
     for marker in &markers {
-        predicates.push(parse_quote!(Self: __upsert::UpsertModel<__DB, #marker>));
+        predicates.push(parse_quote!(Self: __upsert::OneUpsert<__DB, #marker>));
     }
     let list = impl_models(ident, &ty_generics, &generics, &markers);
     let method = first.name.map(|_| check_method(first));
     quote!(#list #method)
 }
 
-/// `vec![UpsertModel::<DB, Main>, UpsertModel::<DB, RecordLogin>]`, by way of the library.
+/// `checked.add_upsert::<User, Main>(); checked.add_upsert::<User, Named>();`
 pub(crate) fn impl_models(
     ident: &Ident,
     ty_generics: &TypeGenerics,
