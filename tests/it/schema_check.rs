@@ -328,7 +328,7 @@ dialect_tests! {
     /// What a connection remembers of an earlier call or check is not asked.
     async fn what_was_right_before(db: Db) -> Result<()> {
         db.run(r#"CREATE TABLE "tags" ("name" {text} NOT NULL, "count" BIGINT NOT NULL)"#).await?;
-        let on = if db.server.key.words().any(|word| word == "mysql") { r#" ON "tags""# } else { "" };
+        let on = if db.server.door.words().any(|word| word == "mysql") { r#" ON "tags""# } else { "" };
         let create = r#"CREATE UNIQUE INDEX "tags_name" ON "tags" ("name")"#;
         let mut conn = db.connect().await?;
         db.run(create).await?;

@@ -151,7 +151,9 @@ fn a_statement_leaves_nothing_in_the_session() {
                     let found = tokens
                         .iter()
                         .any(|token| token.eq_ignore_ascii_case(called));
-                    let expected = telling && called == "LAST_INSERT_ID";
+                    // A condition that is asked once keeps its answer there while the statement runs.
+                    let asks_once = is_mysql && text.contains("LAST_INSERT_ID() & 1");
+                    let expected = (telling || asks_once) && called == "LAST_INSERT_ID";
                     assert!(!found || expected, "{name} calls {called}: {text}");
                 }
                 // How many of many rows were left alone, the reply does not say.
