@@ -46,6 +46,8 @@ impl Sink<Postgres> for PgArguments {
 
 impl Dialect for Postgres {
     const SURVIVES_DROP: bool = true;
+    /// sqlx counts the transaction when the reply to `BEGIN` is there, and takes back only those that it counts.
+    const BEGIN_SURVIVES_DROP: bool = false;
     const NAME: &'static str = "postgres";
     const BEGIN: &'static str = "BEGIN";
     const SORTS: bool = true;
