@@ -91,8 +91,8 @@ impl Dialect for Postgres {
     returning_calls!(once);
     batch_calls!(|number| format!("CAST(${number} AS text)"));
 
-    fn way(model: &'static Model, operation: Operation, look: &Look, _: bool) -> Way {
-        many::way(model, operation, look)
+    fn way(model: &'static Model, operation: Operation, look: &Look, careful: bool) -> Way {
+        many::way(model, operation, look, careful)
     }
 
     async fn look(conn: &mut PgConnection, model: &'static Model) -> Result<Look, Error> {
