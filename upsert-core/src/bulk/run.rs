@@ -151,6 +151,9 @@ async fn run_until_done<DB: Dialect>(
     loop {
         tally.attempts += 1;
         tally.done = before;
+        for row in context.range.clone() {
+            rows.forget(row);
+        }
         let job = Job::new::<DB>(
             rows,
             context.range.clone(),
@@ -334,6 +337,9 @@ async fn try_rows<DB: Dialect>(
             Ok(written)
         }
         Err(stop) => {
+            for row in chunk {
+                rows.forget(*row);
+            }
             // A deadlock takes the savepoint with the transaction; it is the deadlock that matters then.
             let _ = savepoint.rollback().await;
             Err(stop)
