@@ -321,11 +321,13 @@ fn next_values(
     let mut size = Key::default();
     let mut taken = 0;
     for &row in *chunk {
-        let encode = |source| Error::encode(job.model, None, source).at_row(row);
-        rows.bind(row, &mut BatchSink::Key(&mut size))
-            .map_err(encode)?;
-        rows.bind(row, &mut BatchSink::Arguments(&mut arguments))
-            .map_err(encode)?;
+        let bound = Arguments::len(&arguments);
+        let done = rows.bind(row, &mut BatchSink::Arguments(&mut arguments));
+        done.and_then(|()| rows.bind(row, &mut BatchSink::Key(&mut size)))
+            .map_err(|source| {
+                let column = job.model.bound.get(Arguments::len(&arguments) - bound);
+                Error::encode(job.model, column.copied(), source).at_row(row)
+            })?;
         taken += 1;
         if size.parts.len() >= BYTES {
             break;
