@@ -13,6 +13,7 @@
 mod harness;
 
 mod actions;
+mod bulk;
 mod concurrency;
 mod conflict_target;
 mod dialect;
@@ -57,6 +58,7 @@ fn run() -> anyhow::Result<ExitCode> {
     anyhow::ensure!(!servers.is_empty(), "no database is left to test on");
     let mut registry = Registry::new(runtime.handle().clone(), servers);
     actions::register(&mut registry);
+    bulk::register(&mut registry);
     concurrency::register(&mut registry);
     conflict_target::register(&mut registry);
     dialect::register(&mut registry);

@@ -117,19 +117,26 @@ impl<DB: Database> Lease for PoolLease<'_, DB> {
 /// The connection of one call, which knows whether the call came to its end.
 ///
 /// sqlx loses track of a MySQL connection when a future is dropped at a bad moment (a `BEGIN` that was sent but not yet
-/// counted, a half-read reply to a prepare), and the next user of the pool would work inside a transaction that nobody
-/// commits. Where that can happen, a connection whose call was dropped is closed rather than given back.
+/// counted, a half-read reply to a prepare), and of a PostgreSQL connection that was to begin a transaction; the next user of
+/// the pool would work inside a transaction that nobody commits. Where that can happen, a connection whose call was dropped is
+/// closed rather than given back.
 pub(crate) struct Held<E: UpsertExecutor> {
     pub(crate) lease: E::Connection,
-    pub(crate) finished: bool,
+    /// Whether it can be given back as it is.
+    pub(crate) is_sound: bool,
 }
 
 impl<E: UpsertExecutor> Held<E> {
-    pub(crate) async fn acquire(executor: E, model: &'static Model) -> Result<Self, Error> {
+    /// `survives_drop` says whether the call may be dropped anywhere.
+    pub(crate) async fn acquire(
+        executor: E,
+        model: &'static Model,
+        survives_drop: bool,
+    ) -> Result<Self, Error> {
         match executor.connection().await {
             Ok(lease) => Ok(Self {
                 lease,
-                finished: false,
+                is_sound: survives_drop,
             }),
             Err(source) => Err(Error::from_driver::<E::Database>(model, source)),
         }
@@ -138,7 +145,7 @@ impl<E: UpsertExecutor> Held<E> {
 
 impl<E: UpsertExecutor> Drop for Held<E> {
     fn drop(&mut self) {
-        if !self.finished && !E::Database::SURVIVES_DROP {
+        if !self.is_sound {
             self.lease.abandon();
         }
     }
@@ -224,10 +231,11 @@ macro_rules! run {
             Self: 'e,
         {
             Box::pin(async move {
-                let mut held = Held::acquire(self, T::MODEL).await?;
+                let survives = E::Database::SURVIVES_DROP;
+                let mut held = Held::acquire(self, T::MODEL, survives).await?;
                 let outcome =
                     <E::Database as Dialect>::$operation::<T, S>(&mut held.lease, row).await;
-                held.finished = true;
+                held.is_sound = true;
                 outcome
             })
         }
@@ -253,10 +261,11 @@ macro_rules! run_batch {
                 if bulk::Rows::<E::Database>::len(&rows) == 0 {
                     return Ok(part(0, rows));
                 }
-                let mut held = Held::acquire(self, T::MODEL).await?;
+                let survives = E::Database::BEGIN_SURVIVES_DROP;
+                let mut held = Held::acquire(self, T::MODEL, survives).await?;
                 let run = <E::Database as Dialect>::run_batch;
                 let written = run(&mut held.lease, &mut rows, operation, options).await;
-                held.finished = true;
+                held.is_sound = true;
                 Ok(part(written?, rows))
             })
         }
@@ -288,10 +297,11 @@ where
         T: Send + 'e,
     {
         Box::pin(async move {
-            let mut held = Held::acquire(self, T::MODEL).await?;
+            let survives = E::Database::BEGIN_SURVIVES_DROP;
+            let mut held = Held::acquire(self, T::MODEL, survives).await?;
             let written =
                 bulk::run_stream::<E::Database, T, S>(&mut held.lease, rows, options).await;
-            held.finished = true;
+            held.is_sound = true;
             written
         })
     }

@@ -47,6 +47,12 @@ impl KeyParts {
         self.ends.push(None);
     }
 
+    /// How many parts there are.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub(crate) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
     /// How many bytes the parts are.
     #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn len(&self) -> usize {

@@ -49,6 +49,7 @@ impl<'j, DB: Dialect> Places<'j, DB> {
         let expected = self.rows.get(self.next);
         let place = match expected {
             Some(&row) if self.job.keys.get(row) == self.key => Some(self.next),
+            _ if self.job.careful => self.look_ahead(),
             _ => self.look_up(),
         };
         let Some(place) = place.filter(|place| !self.found[*place]) else {
@@ -57,6 +58,15 @@ impl<'j, DB: Dialect> Places<'j, DB> {
         self.found[place] = true;
         self.next = place + 1;
         Ok(Some(self.rows[place]))
+    }
+
+    /// Where keys may be equal that are different bytes, a key that came back may be that of another row given, too: then the order
+    /// must not speak against it.
+    fn look_ahead(&self) -> Option<usize> {
+        let ahead = self.next..self.rows.len();
+        ahead
+            .into_iter()
+            .find(|place| self.job.keys.get(self.rows[*place]) == self.key)
     }
 
     fn look_up(&mut self) -> Option<usize> {

@@ -55,8 +55,8 @@ pub trait Rows<DB: Dialect>: Send {
         row: usize,
     ) -> Done<'c>;
 
-    /// Forgets what has come back.
-    fn reset(&mut self);
+    /// Forgets what has come back of a row, since it was taken back.
+    fn forget(&mut self, row: usize);
 }
 
 /// Where the values of a batch's rows go.
@@ -229,7 +229,9 @@ where
         })
     }
 
-    fn reset(&mut self) {
-        self.returned.fill_with(|| None);
+    fn forget(&mut self, row: usize) {
+        if let Some(place) = self.returned.get_mut(row) {
+            *place = None;
+        }
     }
 }

@@ -151,6 +151,9 @@ async fn run_until_done<DB: Dialect>(
     loop {
         tally.attempts += 1;
         tally.done = before;
+        for row in context.range.clone() {
+            rows.forget(row);
+        }
         let job = Job::new::<DB>(
             rows,
             context.range.clone(),
@@ -301,23 +304,36 @@ async fn in_savepoint<DB: Dialect>(
         return Err(failed.into());
     }
     let mut suspects = chunk;
+    let mut some_succeed = false;
     while let [_, _, ..] = suspects {
         let (first, second) = suspects.split_at(suspects.len() / 2);
         // What succeeds stays, for what comes after it may need it.
         match try_rows::<DB>(conn, rows, job, first).await {
-            Ok(_) => suspects = second,
+            Ok(_) => {
+                some_succeed = true;
+                suspects = second;
+            }
             Err(Stop::Failed(error)) if !error.blames_a_row() => return Err(failed.into()),
             Err(_) => suspects = first,
         }
     }
-    match try_rows::<DB>(conn, rows, job, suspects).await {
-        Err(Stop::Failed(error) | Stop::Ambiguous(error)) if error.blames_a_row() => {
-            let culprit = suspects.first().copied().unwrap_or_default();
-            Err(error.at_row(culprit).into())
-        }
+    let done = try_rows::<DB>(conn, rows, job, suspects).await;
+    let (Err(Stop::Failed(error) | Stop::Ambiguous(error)), [culprit]) = (done, suspects) else {
         // It was not one row by itself.
-        _ => Err(failed.into()),
+        return Err(failed.into());
+    };
+    let mut blamed = error.blames_a_row();
+    if blamed && error.kind() == ErrorKind::Database && !some_succeed {
+        // Nobody knows this error. If it is the table's or the connection's fault, other rows fail too.
+        let other = &chunk[chunk.len() - 1..];
+        blamed = try_rows::<DB>(conn, rows, job, other).await.is_ok();
     }
+    Err(if blamed {
+        error.at_row(*culprit)
+    } else {
+        failed
+    }
+    .into())
 }
 
 async fn try_rows<DB: Dialect>(
@@ -334,6 +350,9 @@ async fn try_rows<DB: Dialect>(
             Ok(written)
         }
         Err(stop) => {
+            for row in chunk {
+                rows.forget(*row);
+            }
             // A deadlock takes the savepoint with the transaction; it is the deadlock that matters then.
             let _ = savepoint.rollback().await;
             Err(stop)

@@ -58,6 +58,10 @@ pub trait Dialect:
     #[doc(hidden)]
     const SURVIVES_DROP: bool;
 
+    /// The same for a future that begins a transaction.
+    #[doc(hidden)]
+    const BEGIN_SURVIVES_DROP: bool;
+
     /// What it is called in a trace.
     #[doc(hidden)]
     const NAME: &'static str;

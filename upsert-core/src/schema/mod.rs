@@ -268,12 +268,13 @@ where
         let Some(first) = checked.upserts.first() else {
             return Ok(Outcome { report, wrong });
         };
-        let mut held = Held::acquire(executor, first.model).await?;
+        let mut held =
+            Held::acquire(executor, first.model, E::Database::BEGIN_SURVIVES_DROP).await?;
         for upsert in &checked.upserts {
             let mut own = SchemaReport::default();
             let asked = <E::Database as SchemaRoom>::check(&mut held.lease, upsert, &mut own);
             if let Err(source) = asked.await {
-                held.finished = true;
+                held.is_sound = true;
                 return Err(Error::from_driver::<E::Database>(upsert.model, source));
             }
             if wrong.is_none() && own.has_errors() {
@@ -281,7 +282,7 @@ where
             }
             report.merge(own);
         }
-        held.finished = true;
+        held.is_sound = true;
         Ok(Outcome { report, wrong })
     });
     SchemaCheck { outcome }

@@ -100,9 +100,12 @@ async fn fitting(
     let mut size = Key::default();
     let mut values = 0;
     for (taken, &row) in chunk.iter().enumerate() {
-        let before = size.parts.len();
-        rows.bind(row, &mut BatchSink::Key(&mut size))
-            .map_err(|source| Error::encode(job.model, None, source).at_row(row))?;
+        let (before, bound) = (size.parts.len(), size.parts.count());
+        let done = rows.bind(row, &mut BatchSink::Key(&mut size));
+        done.map_err(|source| {
+            let column = job.model.bound.get(size.parts.count() - bound);
+            Error::encode(job.model, column.copied(), source).at_row(row)
+        })?;
         // A value's length takes up to nine bytes, its type two.
         values += size.parts.len() - before + binds * 12;
         let needed = values.max(text * (taken + 1)) + PACKET_HEAD;

@@ -62,6 +62,7 @@ impl Sink<MySql> for MySqlArguments {
 impl Dialect for MySql {
     /// A `BEGIN` whose reply was not awaited leaves the connection inside a transaction that sqlx does not know of.
     const SURVIVES_DROP: bool = false;
+    const BEGIN_SURVIVES_DROP: bool = false;
     const NAME: &'static str = "mysql";
     /// Not `BEGIN`, which opens a block of code in MariaDB's `sql_mode=ORACLE`.
     const BEGIN: &'static str = "START TRANSACTION";

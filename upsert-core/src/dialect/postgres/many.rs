@@ -26,8 +26,13 @@ const PARAMETERS: usize = 65_535;
 /// As many bytes in a statement as memory should hold twice.
 const BYTES: usize = 32 << 20;
 
-pub(super) fn way(model: &'static Model, operation: Operation, look: &Look) -> Way {
-    if model.many.row_by_row {
+pub(super) fn way(model: &'static Model, operation: Operation, look: &Look, careful: bool) -> Way {
+    // Where rows may be passed over in silence, nobody says which of two that the database takes for the same it was.
+    let tells = match operation {
+        Operation::Upsert(_) => !model.guarded,
+        Operation::InsertIfAbsent(_) | Operation::GetOrInsert => false,
+    };
+    if model.many.row_by_row || careful && operation.returns_rows() && !tells {
         return Way::RowByRow;
     }
     let rows = if in_values(model, look) {
@@ -316,11 +321,13 @@ fn next_values(
     let mut size = Key::default();
     let mut taken = 0;
     for &row in *chunk {
-        let encode = |source| Error::encode(job.model, None, source).at_row(row);
-        rows.bind(row, &mut BatchSink::Key(&mut size))
-            .map_err(encode)?;
-        rows.bind(row, &mut BatchSink::Arguments(&mut arguments))
-            .map_err(encode)?;
+        let bound = Arguments::len(&arguments);
+        let done = rows.bind(row, &mut BatchSink::Arguments(&mut arguments));
+        done.and_then(|()| rows.bind(row, &mut BatchSink::Key(&mut size)))
+            .map_err(|source| {
+                let column = job.model.bound.get(Arguments::len(&arguments) - bound);
+                Error::encode(job.model, column.copied(), source).at_row(row)
+            })?;
         taken += 1;
         if size.parts.len() >= BYTES {
             break;

@@ -47,6 +47,8 @@ impl Sink<Postgres> for PgArguments {
 
 impl Dialect for Postgres {
     const SURVIVES_DROP: bool = true;
+    /// sqlx counts the transaction when the reply to `BEGIN` is there, and takes back only those that it counts.
+    const BEGIN_SURVIVES_DROP: bool = false;
     const NAME: &'static str = "postgres";
     const BEGIN: &'static str = "BEGIN";
     const SORTS: bool = true;
@@ -93,8 +95,8 @@ impl Dialect for Postgres {
     returning_calls!(once);
     batch_calls!(|number| format!("CAST(${number} AS text)"));
 
-    fn way(model: &'static Model, operation: Operation, look: &Look, _: bool) -> Way {
-        many::way(model, operation, look)
+    fn way(model: &'static Model, operation: Operation, look: &Look, careful: bool) -> Way {
+        many::way(model, operation, look, careful)
     }
 
     async fn look(conn: &mut PgConnection, model: &'static Model) -> Result<Look, Error> {

@@ -55,6 +55,7 @@ impl Sink<Sqlite> for SqliteArguments {
 
 impl Dialect for Sqlite {
     const SURVIVES_DROP: bool = true;
+    const BEGIN_SURVIVES_DROP: bool = true;
     const NAME: &'static str = "sqlite";
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
     /// There is one writer at a time.

@@ -1,0 +1,29 @@
+//! Many rows: what the calls give, and how they go about it. That a batch is its rows one by one is a law of its own.
+
+mod calls;
+mod concurrency;
+mod culprit;
+mod interrupted;
+mod keys;
+mod names;
+mod numbers;
+mod options;
+mod postgres;
+mod sizes;
+mod streams;
+
+use crate::harness::Registry;
+
+pub(crate) fn register(registry: &mut Registry) {
+    calls::register(registry);
+    concurrency::register(registry);
+    culprit::register(registry);
+    interrupted::register(registry);
+    keys::register(registry);
+    names::register(registry);
+    numbers::register(registry);
+    options::register(registry);
+    postgres::register(registry);
+    sizes::register(registry);
+    streams::register(registry);
+}
