@@ -69,11 +69,13 @@ pub(super) use batch_options;
 
 /// The calls behind the builders, taken as plain function pointers while the bounds are at hand, as for one row.
 struct Runs<'e, T, E, O> {
-    written: fn(E, Batch<'e, T>) -> UpsertFuture<'e, u64>,
-    rows: fn(E, Batch<'e, T>) -> UpsertFuture<'e, Vec<O>>,
-    some_rows: fn(E, Batch<'e, T>) -> UpsertFuture<'e, Vec<Option<O>>>,
-    upserted: fn(E, Batch<'e, T>) -> UpsertFuture<'e, Vec<Upserted<O>>>,
+    written: Run<'e, T, E, u64>,
+    rows: Run<'e, T, E, Vec<O>>,
+    some_rows: Run<'e, T, E, Vec<Option<O>>>,
+    upserted: Run<'e, T, E, Vec<Upserted<O>>>,
 }
+
+type Run<'e, T, E, R> = fn(E, Batch<'e, T>) -> UpsertFuture<'e, R>;
 
 /// What a builder has to run.
 macro_rules! batch {
