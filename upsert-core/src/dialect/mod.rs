@@ -100,7 +100,7 @@ pub trait Dialect:
     // Generated code calls these instead of sqlx's generic methods, which are dearer to type-check.
 
     #[doc(hidden)]
-    fn add<'q, T>(sink: &mut impl Sink<Self>, value: &'q T) -> Result<(), BoxDynError>
+    fn add<'q, T>(sink: &mut BatchSink<'_, Self>, value: &'q T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Self> + Type<Self>,
     {
@@ -110,21 +110,21 @@ pub trait Dialect:
     /// Adds a value that may be missing, of a type that is borrowed: sqlx asks of an `Option` that it outlive the arguments.
     #[doc(hidden)]
     fn add_optional<'q, T>(
-        sink: &mut impl Sink<Self>,
+        sink: &mut BatchSink<'_, Self>,
         value: Option<&'q T>,
     ) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Self> + Type<Self>;
 
     #[doc(hidden)]
-    fn add_flag(sink: &mut impl Sink<Self>, flag: bool) -> Result<(), BoxDynError>;
+    fn add_flag(sink: &mut BatchSink<'_, Self>, flag: bool) -> Result<(), BoxDynError>;
 
     /// Gives on a value that came back as bytes, without knowing its type: a text of a type that is borrowed.
     #[doc(hidden)]
     fn pass_bytes(
         row: &Self::Row,
         index: usize,
-        sink: &mut impl Sink<Self>,
+        sink: &mut BatchSink<'_, Self>,
     ) -> Result<(), sqlx::Error>;
 
     #[doc(hidden)]
@@ -134,7 +134,7 @@ pub trait Dialect:
 
     #[doc(hidden)]
     fn add_json<T: Json<Self>>(
-        sink: &mut impl Sink<Self>,
+        sink: &mut BatchSink<'_, Self>,
         value: Option<&T>,
     ) -> Result<(), BoxDynError>;
 
@@ -246,7 +246,7 @@ fn bind_row<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     let mut arguments = DB::Arguments::default();
     let binds = T::MODEL.bound.len();
     sqlx::Arguments::reserve(&mut arguments, binds, binds * BYTES_A_VALUE);
-    match row.bind(&mut arguments) {
+    match row.bind(&mut BatchSink::Arguments(&mut arguments)) {
         Ok(()) => Ok(arguments),
         Err(source) => {
             let column = T::MODEL.bound.get(sqlx::Arguments::len(&arguments));
@@ -260,7 +260,7 @@ fn bind_key<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     row: &T,
 ) -> Result<DB::Arguments, Error> {
     let mut arguments = DB::Arguments::default();
-    match row.bind_key(&mut arguments) {
+    match row.bind_key(&mut BatchSink::Arguments(&mut arguments)) {
         Ok(()) => Ok(arguments),
         Err(source) => {
             let column = T::MODEL.key.get(sqlx::Arguments::len(&arguments));
@@ -360,7 +360,7 @@ use batch_calls;
 macro_rules! dialect_values {
     () => {
         fn add_optional<'q, T>(
-            sink: &mut impl Sink<Self>,
+            sink: &mut BatchSink<'_, Self>,
             value: Option<&'q T>,
         ) -> Result<(), BoxDynError>
         where
@@ -369,14 +369,14 @@ macro_rules! dialect_values {
             sink.put(value)
         }
 
-        fn add_flag(sink: &mut impl Sink<Self>, flag: bool) -> Result<(), BoxDynError> {
+        fn add_flag(sink: &mut BatchSink<'_, Self>, flag: bool) -> Result<(), BoxDynError> {
             sink.put(flag)
         }
 
         fn pass_bytes(
             row: &Self::Row,
             index: usize,
-            sink: &mut impl Sink<Self>,
+            sink: &mut BatchSink<'_, Self>,
         ) -> Result<(), sqlx::Error> {
             let bytes: Option<&[u8]> = row.try_get_unchecked(index)?;
             sink.put(bytes).map_err(sqlx::Error::Encode)
@@ -391,7 +391,7 @@ macro_rules! dialect_values {
 
         #[cfg(feature = "json")]
         fn add_json<T: Json<Self>>(
-            sink: &mut impl Sink<Self>,
+            sink: &mut BatchSink<'_, Self>,
             value: Option<&T>,
         ) -> Result<(), BoxDynError> {
             sink.put(value.map(|value| sqlx::types::Json(value.document())))
@@ -410,7 +410,7 @@ macro_rules! dialect_values {
 
         #[cfg(not(feature = "json"))]
         fn add_json<T: Json<Self>>(
-            _: &mut impl Sink<Self>,
+            _: &mut BatchSink<'_, Self>,
             _: Option<&T>,
         ) -> Result<(), BoxDynError> {
             Err("`json` fields need the feature `json` of `upsert`".into())

@@ -9,7 +9,7 @@ use super::BatchFuture;
 use super::{
     Dialect, DialectConnection, batch_calls, bind_key, bind_row, decode, dialect_values, sealed,
 };
-use crate::bulk::{self, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way};
+use crate::bulk::{self, BatchSink, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, MySqlStatement, Slot, UpsertModel};
 use crate::returning::{Action, Upserted};
@@ -297,9 +297,10 @@ where
     for slot in statement.slots {
         match (*slot, nonce) {
             (Slot::Bind(place), _) => {
-                row.bind_one(place, &mut arguments).map_err(|source| {
-                    Error::encode(T::MODEL, T::MODEL.bound.get(place).copied(), source)
-                })?;
+                row.bind_one(place, &mut BatchSink::Arguments(&mut arguments))
+                    .map_err(|source| {
+                        Error::encode(T::MODEL, T::MODEL.bound.get(place).copied(), source)
+                    })?;
             }
             (Slot::Nonce, Some(nonce)) => nonce.bind(T::MODEL, &mut arguments)?,
             (Slot::Nonce, None) => {}

@@ -91,7 +91,7 @@ pub(super) fn compares_json(error: &dyn DatabaseError) -> bool {
 }
 
 pub(super) fn no_xmax() -> String {
-    "before version 18, PostgreSQL cannot tell inserted from updated on a partitioned table or a view (no `xmax` there); \
-     call `upsert` without `with_action`, or use PostgreSQL 18"
+    "before version 18, PostgreSQL cannot tell inserted from updated on a partitioned table or a view (no `xmax` there), nor \
+     can engines without that column, such as CockroachDB and YugabyteDB; call `upsert` without `with_action`, or use PostgreSQL 18"
         .to_owned()
 }

@@ -7,7 +7,7 @@ use sqlx::{Arguments, Decode, Encode, Executor, Row, Type};
 use super::BatchFuture;
 use super::returning::{self, ATTEMPTS, Returning, ReturningTexts, returning_calls};
 use super::{Dialect, DialectConnection, batch_calls, bind_row, decode, dialect_values, sealed};
-use crate::bulk::{self, Job, Look, Operation, Options, Rows, Stop, Way};
+use crate::bulk::{self, BatchSink, Job, Look, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};

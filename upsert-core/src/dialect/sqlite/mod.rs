@@ -7,7 +7,7 @@ use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 use super::BatchFuture;
 use super::returning::{self, Returning, ReturningTexts, returning_calls};
 use super::{Dialect, DialectConnection, batch_calls, dialect_values, sealed};
-use crate::bulk::{self, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way};
+use crate::bulk::{self, BatchSink, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
