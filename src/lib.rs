@@ -31,11 +31,14 @@
 //! - The database decides, in one statement, whether a row is new. There is no SELECT before the write, and no race.
 //! - The row comes back as it stands after the call, also where a guard left it untouched and where the database has no
 //!   RETURNING.
+//! - Many is one, repeated: a batch leaves and gives what its rows would, one after the other in one transaction, whatever is
+//!   in it. It is all or nothing, unless the call is told to commit each chunk.
 //! - Only the named conflict target absorbs a row. A collision on another unique key is an error, on MySQL and MariaDB too.
 //! - Key, generated and insert-only columns are never changed by an update.
 //! - [`Action`] and row counts mean the same on every database. Where one cannot tell, the call is an error, never a guess.
 //! - Nothing is swallowed: no `INSERT IGNORE`, no sum that silently turns into another type.
-//! - No text comes from data: names and literals are known at compile time, every value is a bind.
+//! - No text comes from data: names and literals are known at compile time, every value is a bind. Of many rows in a VALUES
+//!   list, the part for a row is repeated as often as there are rows.
 //!
 //! # What it costs you
 //!
@@ -47,9 +50,37 @@
 //!   [`get_or_insert`](Upsert::get_or_insert) takes one only when it inserts.
 //! - **A transaction** of two statements for each row read back on MySQL and MariaDB, which have no RETURNING that both
 //!   understand. [`execute`](UpsertOne::execute) is one statement there.
-//! - **A boxed future** for each call.
+//! - **A boxed future** for each call, of one row or of many.
 //!
 //! [`guide::dialects`] counts the statements of each call on each database.
+//!
+//! # Many rows
+//!
+//! [`T::upsert_all`](Upsert::upsert_all) takes a slice of rows, references or `Arc`s,
+//! [`T::upsert_stream`](Upsert::upsert_stream) a stream of any length. Keys may be there twice; rows and actions come back in
+//! the order given.
+//!
+//! ```
+//! # use upsert::Upsert;
+//! # #[derive(Upsert)]
+//! # #[upsert(conflict = "sku", accumulate = "stock")]
+//! # struct Product { sku: String, stock: i64 }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+//! # sqlx::query("CREATE TABLE products (sku TEXT PRIMARY KEY, stock INTEGER NOT NULL)").execute(&pool).await?;
+//! let delivery = [("pear", 5), ("apple", 10), ("pear", 7)].map(|(sku, stock)| Product { sku: sku.to_owned(), stock });
+//! let rows: u64 = Product::upsert_all(&delivery, &pool).await?;
+//! let stored = Product::upsert_all(&delivery, &pool).returning().await?;
+//! assert_eq!(rows, 3);
+//! assert_eq!(stored.iter().map(|product| product.stock).collect::<Vec<_>>(), [17, 20, 24]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The rows go in statements as large as the database takes: arrays on PostgreSQL, VALUES lists elsewhere. They are sorted by
+//! key where that is safe, so that batches that run at the same time do not deadlock, and a batch that meets a deadlock all the
+//! same is tried again. [`UpsertMany`] has the switches; [`guide::performance`] says what costs what.
 //!
 //! # How it works
 //!

@@ -83,7 +83,24 @@ pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
     fn types(types: &mut FieldTypes<DB>);
 }
 
-/// A struct whose rows can be sent many at a time. Derived, never written by hand.
+/// A struct whose rows can be sent many at a time: one without a `param` field. Derived, never written by hand.
+///
+/// ```compile_fail,E0277
+/// # use upsert::Upsert;
+/// #[derive(Upsert)]
+/// #[upsert(conflict = "name")]
+/// struct Counter {
+///     name: String,
+///     #[upsert(param)]
+///     step: i64,
+///     #[upsert(update = old.count + new.step)]
+///     count: i64,
+/// }
+///
+/// async fn count_all(counters: &[Counter], pool: &sqlx::SqlitePool) -> Result<u64, upsert::Error> {
+///     Counter::upsert_all(counters, pool).await // `Counter` cannot be sent in bulk, since it has a `param` field
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent in bulk, since it has a `param` field",
     label = "each row would bring a parameter of its own, and a statement takes one",
@@ -91,7 +108,27 @@ pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
 )]
 pub trait InBulk<S: 'static = Main>: UpsertSpec<S> {}
 
-/// What a batch may hold: `T`, `&T`, `Arc<T>`, `Box<T>`, for a struct that can be sent in bulk.
+/// What the slice of a batch may hold: `T`, `&T`, `Arc<T>`, `Box<T>`, for a struct that can be sent in bulk.
+///
+/// ```
+/// # use upsert::Upsert;
+/// use std::sync::Arc;
+///
+/// # #[derive(Upsert)]
+/// # #[upsert(conflict = "name", accumulate = "count")]
+/// # struct Tag { name: String, count: i64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+/// # sqlx::query("CREATE TABLE tags (name TEXT PRIMARY KEY, count INTEGER NOT NULL)").execute(&pool).await?;
+/// let tags = ["rust", "sql"].map(|name| Arc::new(Tag { name: name.to_owned(), count: 1 }));
+/// assert_eq!(Tag::upsert_all(&tags, &pool).await?, 2);
+///
+/// let some: Vec<&Tag> = tags.iter().map(Arc::as_ref).filter(|tag| tag.name != "sql").collect();
+/// assert_eq!(Tag::upsert_all(&some, &pool).await?, 1);
+/// # Ok(())
+/// # }
+/// ```
 pub trait RowOf<T: ?Sized, S: 'static = Main>: Borrow<T> + Sync {}
 
 impl<R, T, S: 'static> RowOf<T, S> for R

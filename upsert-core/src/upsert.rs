@@ -173,8 +173,17 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
     ///
     /// # Errors
     ///
-    /// As [`upsert`](Self::upsert), all or nothing. [`Error::row`] says which row is to blame, where that can be told.
-    /// [`DuplicateKey`](crate::ErrorKind::DuplicateKey): only if it was [asked for](UpsertMany::on_duplicate).
+    /// As [`upsert`](Self::upsert), all or nothing. [`Error::row`] says which row is to blame, where that can be told. Besides:
+    ///
+    /// - [`DuplicateKey`](crate::ErrorKind::DuplicateKey): two rows have the same key, and
+    ///   [`Duplicates::Reject`](crate::Duplicates::Reject) was asked for;
+    /// - [`Deadlock`](crate::ErrorKind::Deadlock), [`Serialization`](crate::ErrorKind::Serialization), and on SQLite
+    ///   [`LockTimeout`](crate::ErrorKind::LockTimeout): only inside a transaction of the caller's, or after all
+    ///   [`retries`](UpsertMany::retries);
+    /// - [`OutOfRange`](crate::ErrorKind::OutOfRange): also a row that is larger than what MySQL or MariaDB takes in a packet;
+    /// - [`Unsupported`](crate::ErrorKind::Unsupported): [`commit_each_chunk`](UpsertMany::commit_each_chunk) inside a transaction
+    ///   of the caller's; or there, and only there, a trigger or the column's own idea of equal that makes rows of the batch
+    ///   indistinguishable. The message says so, and a pool does it.
     ///
     /// # Dialects
     ///
@@ -218,6 +227,10 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
     /// # Errors
     ///
     /// As [`upsert_all`](Self::upsert_all). Only a conflict on the target is passed over in silence.
+    ///
+    /// # Dialects
+    ///
+    /// As [`upsert_all`](Self::upsert_all) and [`insert_if_absent`](Self::insert_if_absent).
     fn insert_all_if_absent<'e, R, E>(
         rows: &'e [R],
         executor: E,
@@ -254,6 +267,11 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
     /// # Errors
     ///
     /// As [`upsert_all`](Self::upsert_all).
+    ///
+    /// # Dialects
+    ///
+    /// - PostgreSQL: a SELECT of all keys of a chunk, and an insert of those that are not there.
+    /// - SQLite, MySQL, MariaDB: each row is a call of its own, in one transaction.
     fn get_or_insert_all<'e, R, E>(
         rows: &'e [R],
         executor: E,
@@ -271,8 +289,9 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
     /// chunk of them however long the stream is. The next rows are asked for when a chunk is stored. The stream gives rows, or
     /// results of them.
     ///
-    /// All chunks are one transaction, unless [`commit_each_chunk`](UpsertStream::commit_each_chunk) commits each by itself: then
-    /// a chunk is tried again like a batch, and after an error [`Error::rows_committed`] says how many rows are stored.
+    /// All chunks are one transaction, which is not tried again, since rows that have gone by cannot be asked for twice.
+    /// [`commit_each_chunk`](UpsertStream::commit_each_chunk) commits each by itself: then a chunk is tried again like a batch,
+    /// and after an error [`Error::rows_committed`] says how many rows are stored.
     ///
     /// ```
     /// # use upsert::Upsert;
@@ -292,7 +311,13 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
     ///
     /// # Errors
     ///
-    /// As [`upsert_all`](Self::upsert_all), and [`Stream`](crate::ErrorKind::Stream) when the stream gives an error.
+    /// As [`upsert_all`](Self::upsert_all), and [`Stream`](crate::ErrorKind::Stream) when the stream gives an error:
+    /// [`Error::row`] says how many rows came before it, and its own error is the [`source`](std::error::Error::source).
+    /// [`Duplicates::Reject`](crate::Duplicates::Reject) looks at the rows of a chunk.
+    ///
+    /// # Dialects
+    ///
+    /// As [`upsert_all`](Self::upsert_all).
     fn upsert_stream<'e, I, E>(rows: I, executor: E) -> UpsertStream<'e, Self, E>
     where
         I: RowStream<Self> + 'e,

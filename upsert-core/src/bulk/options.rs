@@ -2,7 +2,27 @@
 
 use std::num::NonZeroUsize;
 
-/// What is to happen with rows of one batch that have the same key.
+/// What is to happen with rows of one batch that have the same key, as [`on_duplicate`](crate::UpsertMany::on_duplicate) is told.
+///
+/// ```
+/// # use upsert::Upsert;
+/// use upsert::Duplicates;
+///
+/// # #[derive(Upsert)]
+/// # #[upsert(conflict = "name", accumulate = "count")]
+/// # struct Tag { name: String, count: i64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+/// # sqlx::query("CREATE TABLE tags (name TEXT PRIMARY KEY, count INTEGER NOT NULL)").execute(&pool).await?;
+/// let tags = ["sql", "rust", "sql"].map(|name| Tag { name: name.to_owned(), count: 1 });
+/// assert_eq!(Tag::upsert_all(&tags, &pool).await?, 3); // `sql` is inserted, and then updated
+///
+/// let error = Tag::upsert_all(&tags, &pool).on_duplicate(Duplicates::Reject).await.expect_err("`sql` is there twice");
+/// assert!(error.to_string().contains("rows 0 and 2 of the batch"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Duplicates {
@@ -14,15 +34,33 @@ pub enum Duplicates {
     Reject,
 }
 
-/// How far a batch has come.
+/// How far a batch has come, as [`on_progress`](crate::UpsertMany::on_progress) reports it.
+///
+/// ```
+/// # use upsert::Upsert;
+/// use upsert::Progress;
+///
+/// # #[derive(Upsert)]
+/// # #[upsert(conflict = "name", accumulate = "count")]
+/// # struct Tag { name: String, count: i64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+/// # sqlx::query("CREATE TABLE tags (name TEXT PRIMARY KEY, count INTEGER NOT NULL)").execute(&pool).await?;
+/// let tags = ["sql", "rust", "sql"].map(|name| Tag { name: name.to_owned(), count: 1 });
+/// let bar = |progress: Progress| print!("\r{} of {} rows", progress.rows, progress.rows_in_all);
+/// Tag::upsert_all(&tags, &pool).on_progress(bar).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// The rows that have been sent.
+    /// How many rows have been sent.
     pub rows: usize,
-    /// The rows that there are; of a stream, those that it has given so far.
+    /// How many rows there are; of a stream, how many it has given so far.
     pub rows_in_all: usize,
-    /// The chunks that have been sent.
+    /// How many chunks have been sent.
     pub chunks: usize,
 }
 

@@ -15,7 +15,9 @@ use crate::executor::ExecutorFor;
 use crate::model::{InBulk, Main, UpsertModel, UpsertSpec};
 use crate::upsert::UpsertFuture;
 
-/// What a stream of rows may give: rows, or results of rows.
+/// What a stream of rows may give: rows, or results of rows whose error can be boxed.
+///
+/// It is implemented for `T` and for `Result<T, E>`, and is there to be named in bounds; see [`RowStream`].
 pub trait IntoRow<T> {
     /// The row, or why there is none.
     fn into_row(self) -> Result<T, BoxDynError>;
@@ -33,7 +35,30 @@ impl<T, E: Into<BoxDynError>> IntoRow<T> for Result<T, E> {
     }
 }
 
-/// A stream of rows of `T`, or of results of them.
+/// A stream of rows of `T`, or of results of them. Every such stream that is `Send` is one.
+///
+/// ```
+/// # use upsert::Upsert;
+/// use futures_util::stream;
+/// use upsert::ErrorKind;
+///
+/// # #[derive(Upsert)]
+/// # #[upsert(conflict = "name", accumulate = "count")]
+/// # struct Tag { name: String, count: i64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+/// # sqlx::query("CREATE TABLE tags (name TEXT PRIMARY KEY, count INTEGER NOT NULL)").execute(&pool).await?;
+/// let lines = ["rust 1", "sql 2", "json ?"];
+/// let rows = lines.map(|line| {
+///     let (name, count) = line.split_once(' ').ok_or("no count")?;
+///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Tag { name: name.to_owned(), count: count.parse()? })
+/// });
+/// let error = Tag::upsert_stream(stream::iter(rows), &pool).await.expect_err("`?` is no number");
+/// assert_eq!((error.kind(), error.row()), (ErrorKind::Stream, Some(2)));
+/// # Ok(())
+/// # }
+/// ```
 pub trait RowStream<T, S: 'static = Main>: Stream<Item: IntoRow<T>> + Send {}
 
 impl<I, T, S: 'static> RowStream<T, S> for I
@@ -47,6 +72,30 @@ where
 pub struct Incoming<'e, T>(BoxStream<'e, Result<T, BoxDynError>>);
 
 /// A stream of rows that is about to be upserted: await it for the number of rows inserted or updated.
+///
+/// [`Upsert::upsert_stream`](crate::Upsert::upsert_stream) gives it, and so does the method `…_stream` of a named upsert.
+///
+/// ```
+/// # use upsert::Upsert;
+/// use futures_util::stream;
+///
+/// # #[derive(Upsert)]
+/// # #[upsert(conflict = "name", accumulate = "count")]
+/// # struct Tag { name: String, count: i64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
+/// # sqlx::query("CREATE TABLE tags (name TEXT PRIMARY KEY, count INTEGER NOT NULL)").execute(&pool).await?;
+/// let tags = stream::iter((0..2_500).map(|number| Tag { name: number.to_string(), count: 1 }));
+/// let rows = Tag::upsert_stream(tags, &pool)
+///     .chunk_rows(1_000) // as many are held at a time
+///     .on_progress(|progress| println!("{} rows", progress.rows))
+///     .commit_each_chunk()
+///     .await?;
+/// assert_eq!(rows, 2_500);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an upsert does nothing until it is awaited"]
 pub struct UpsertStream<'e, T, E> {
     executor: E,

@@ -9,6 +9,12 @@ pub(crate) use container::{Bulk, Container, Database, OnDeleted, Options, Return
 pub(crate) use field::{Field, Rule, RuleWord};
 pub(crate) use list::Named;
 
+/// All words of the derive.
+#[cfg(test)]
+pub(crate) fn all_words() -> impl Iterator<Item = &'static str> {
+    container::WORDS.into_iter().chain(field::WORDS)
+}
+
 use proc_macro2::{Span, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseBuffer, ParseStream};

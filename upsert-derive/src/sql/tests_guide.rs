@@ -7,13 +7,15 @@ use quote::ToTokens;
 use syn::visit::Visit;
 use syn::{DeriveInput, ItemStruct};
 
-use super::{Statement, Texts, write};
+use super::spelling::MARK;
+use super::{Source, Statement, Texts, write};
 use crate::diagnostics::Faults;
 use crate::expand::bounds;
-use crate::model::{self, Model};
+use crate::model::{self, Bulk, Model};
 use crate::parse;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/guide/attributes.md");
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 
 /// The databases as the page calls them, and the capabilities that each lacks.
 const DATABASES: [(&str, &[&str]); 3] = [
@@ -57,6 +59,30 @@ fn the_guide_shows_the_sql_of_its_examples() {
         "line {} of the page on attributes is\n  {found}\nand should be\n  {wanted}\nrun `cargo xtask bless`, and read the diff",
         number + 1
     );
+}
+
+#[test]
+fn each_word_has_its_section() {
+    let page = fs::read_to_string(PAGE).expect("the guide stands beside this crate");
+    let readme = fs::read_to_string(README).expect("so does what comes before it");
+    for word in parse::all_words() {
+        let quoted = format!("`{word}`");
+        let mut titles = page.lines().filter(|line| line.starts_with("# "));
+        assert!(
+            titles.any(|title| title.contains(&quoted)),
+            "the page on attributes has no section on {quoted}"
+        );
+        let mut rows = page.lines().filter(|line| line.starts_with("| "));
+        assert!(
+            rows.any(|row| row.contains(&quoted)),
+            "the table at the top of the page has no {quoted}"
+        );
+        let mut rows = readme.lines().filter(|line| line.starts_with("| `"));
+        assert!(
+            rows.any(|row| row.contains(&format!("`{word}"))),
+            "the README's table has no {quoted}"
+        );
+    }
 }
 
 /// The page, with a block of SQL below each example that has an upsert.
@@ -190,7 +216,7 @@ fn sql(structs: &[DeriveInput], statement: &str) -> String {
                 continue;
             }
             sql += &format!("-- {of}{database}\n");
-            for text in shown(&texts, place, statement) {
+            for text in shown(&texts, model, place, statement) {
                 sql += &broken(&text);
                 sql += ";\n";
             }
@@ -200,7 +226,7 @@ fn sql(structs: &[DeriveInput], statement: &str) -> String {
 }
 
 /// The statement; MySQL reads the row by another one.
-fn shown(texts: &Texts, database: usize, statement: &str) -> Vec<String> {
+fn shown(texts: &Texts, model: &Model, database: usize, statement: &str) -> Vec<String> {
     let find = |statements: &[Statement], name: &str| {
         let found = statements.iter().find(|(other, _)| *other == name);
         let (_, text) = found.unwrap_or_else(|| panic!("no statement is called `{name}`"));
@@ -211,15 +237,45 @@ fn shown(texts: &Texts, database: usize, statement: &str) -> Vec<String> {
         let found = binding.find(|(other, ..)| *other == name);
         found.map(|(_, text, _)| text.clone())
     };
+    let mark = |_| "?".to_owned();
     match (database, statement) {
+        (0, "upsert_all") if model.bulk == Some(Bulk::Values) => {
+            let number = |bind| format!("${}", bind + 1);
+            let text = find(&texts.postgres, statement);
+            vec![two_rows(&text, &texts.postgres_source, model, number)]
+        }
         (0, _) => vec![find(&texts.postgres, statement)],
+        (1, "upsert_all") => {
+            let text = find(&texts.sqlite, "upsert");
+            vec![two_rows(&text, &texts.sqlite_source, model, mark)]
+        }
         (1, _) => vec![find(&texts.sqlite, statement)],
+        (_, "upsert_all") => {
+            let text = binding("upsert").unwrap_or_default();
+            vec![two_rows(&text, &texts.mysql.source, model, mark)]
+        }
         (_, "upsert_returning") => binding("upsert")
             .into_iter()
             .chain([find(&texts.mysql.plain, "select_locking")])
             .collect(),
         _ => vec![binding(statement).unwrap_or_else(|| find(&texts.mysql.plain, statement))],
     }
+}
+
+/// The statement with two rows in its VALUES list, as the core repeats them.
+fn two_rows(text: &str, source: &Source, model: &Model, bind: fn(usize) -> String) -> String {
+    let binds = model.binds.len();
+    let row = |number: usize| {
+        let mut parts = source.row.split(MARK).enumerate();
+        let (_, first) = parts.next().expect("a row has a beginning");
+        parts.fold(first.to_owned(), |row, (place, part)| {
+            let slot = source.slots.get(place - 1).copied();
+            let bound = bind(number * binds + slot.unwrap_or(place - 1));
+            row + &bound + part
+        })
+    };
+    let (head, tail) = (&text[..source.start], &text[source.end..]);
+    format!("{head}VALUES {}, {}{tail}", row(0), row(1))
 }
 
 /// The text with a line for each clause, for reading only.
