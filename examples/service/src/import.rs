@@ -54,18 +54,19 @@ impl Rows {
         if self.names.is_none() {
             self.names = self.record().await?;
         }
-        let line = self.reader.line();
-        let Some(record) = self.record().await? else {
+        let (Some(row), Some(names)) = (self.record().await?, &self.names) else {
             return Ok(None);
         };
-        let row = record.deserialize(self.names.as_ref());
-        row.map(Some)
-            .map_err(|error| format!("line {line}: {error}").into())
+        // A comma without quotes would shift the fields behind it.
+        if row.len() != names.len() {
+            let (fields, names) = (row.len(), names.len());
+            return Err(format!("the row has {fields} fields, and the first line {names}").into());
+        }
+        Ok(Some(row.deserialize(Some(names))?))
     }
 
     /// The next line, or lines if there are some in quotes.
     async fn record(&mut self) -> Result<Option<StringRecord>, BoxError> {
-        let line = self.reader.line();
         let (mut length, mut count) = (0, 0);
         loop {
             if self.input.is_empty() {
@@ -82,21 +83,19 @@ impl Rows {
             match result {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    return Err(format!("line {line}: the row is too long").into());
+                    return Err("the row is too long".into());
                 }
                 ReadRecordResult::Record => break,
                 ReadRecordResult::End => return Ok(None),
             }
         }
-        let text = std::str::from_utf8(&self.fields[..length])
-            .map_err(|error| format!("line {line}: {error}"))?;
         let mut start = 0;
         let fields = self.ends[..count].iter().map(|end| {
-            let field = &text[start..*end];
+            let field = &self.fields[start..*end];
             start = *end;
-            field
+            str::from_utf8(field)
         });
-        Ok(Some(fields.collect()))
+        Ok(Some(fields.collect::<Result<_, _>>()?))
     }
 
     /// What comes next of the body; empty at its end, as the reader wants it.

@@ -247,7 +247,7 @@ impl Service {
     }
 
     /// A body that is sent as it is.
-    pub fn post_text(&self, path: &str, content_type: &str, body: &str) -> Answer {
+    pub fn post_bytes(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
         let request = self.agent.post(self.url(path));
         request.content_type(content_type).send(body).into()
     }
