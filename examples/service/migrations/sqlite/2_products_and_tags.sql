@@ -1,0 +1,10 @@
+CREATE TABLE products (
+    sku TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    stock INTEGER NOT NULL CHECK (stock >= 0)
+) STRICT;
+
+CREATE TABLE tags (
+    name TEXT NOT NULL PRIMARY KEY,
+    count INTEGER NOT NULL
+) STRICT;
