@@ -82,7 +82,8 @@
 //! - [`guide::attributes`]: every word that the derive understands, with an example;
 //! - [`guide::expressions`]: the language of `update = …`, `set(…)` and `update_where(…)`;
 //! - [`guide::dialects`]: what differs between databases, and what does not;
-//! - [`guide::errors`]: what can go wrong, and what to do.
+//! - [`guide::errors`]: what can go wrong, and what to do;
+//! - [`guide::many_rows`]: batches and streams, their order, their transactions and their errors.
 
 pub use upsert_core::{
     Accumulate, Action, Bind, Column, Dialect, DialectConnection, Duplicates, Error, ErrorKind,

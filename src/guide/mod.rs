@@ -5,7 +5,8 @@
 //! - [`attributes`]: every word, with an example;
 //! - [`expressions`]: the language of `update = …`, `insert = …`, `set(…)` and `update_where(…)`;
 //! - [`dialects`]: what differs between databases, and what does not;
-//! - [`errors`]: what can go wrong, and what to do.
+//! - [`errors`]: what can go wrong, and what to do;
+//! - [`many_rows`]: batches and streams, their order, their transactions and their errors.
 
 #[doc = include_str!("attributes.md")]
 pub mod attributes {}
@@ -18,3 +19,6 @@ pub mod errors {}
 
 #[doc = include_str!("expressions.md")]
 pub mod expressions {}
+
+#[doc = include_str!("many_rows.md")]
+pub mod many_rows {}
