@@ -56,11 +56,8 @@ impl UserService {
 
     /// Several users in one transaction: all of them, or none. The error is sqlx's, into which ours turns.
     async fn import(&self, users: &[User]) -> Result<(), sqlx::Error> {
-        let mut tx = self.pool.begin().await?;
-        for user in users {
-            user.upsert(&mut tx).execute().await?;
-        }
-        tx.commit().await
+        User::upsert_all(users, &self.pool).find_culprit().await?;
+        Ok(())
     }
 }
 

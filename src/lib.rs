@@ -118,6 +118,7 @@
 //! - [`guide::expressions`]: the language of `update = …`, `set(…)` and `update_where(…)`;
 //! - [`guide::dialects`]: what differs between databases, and what does not;
 //! - [`guide::engines`]: databases beyond one machine, and poolers;
+//! - [`guide::many_rows`]: batches and streams, their order, their transactions and their errors;
 //! - [`guide::errors`]: what can go wrong, and what to do;
 //! - [`guide::schema_checks`]: whether the database has what the structs need, as one test and at start-up;
 //! - [`guide::performance`]: what costs what;

@@ -8,6 +8,7 @@
 //! - [`expressions`]: the language of `update = …`, `insert = …`, `set(…)` and `update_where(…)`;
 //! - [`dialects`]: what differs between databases, and what does not;
 //! - [`engines`]: databases beyond one machine, and poolers;
+//! - [`many_rows`]: batches and streams, their order, their transactions and their errors;
 //! - [`errors`]: what can go wrong, and what to do;
 //! - [`schema_checks`]: whether the database has what the structs need, before the first row is written;
 //! - [`performance`]: what costs what;
@@ -51,3 +52,6 @@ pub mod tour {}
 
 #[doc = include_str!("schema_checks.md")]
 pub mod schema_checks {}
+
+#[doc = include_str!("many_rows.md")]
+pub mod many_rows {}

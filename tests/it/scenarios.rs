@@ -62,6 +62,20 @@ fn ada() -> User {
     }
 }
 
+/// S10 to S12: Ada among others.
+fn users() -> [User; 3] {
+    let user = |email: &str, name: &str| User {
+        email: email.to_owned(),
+        name: name.to_owned(),
+        ..ada()
+    };
+    [
+        user("eve@example.com", "Eve"),
+        user("ada@example.com", "Countess"),
+        user("bob@example.com", "Bob"),
+    ]
+}
+
 /// S4: what the database makes, beside what is written.
 #[derive(Upsert)]
 #[upsert(
@@ -143,6 +157,16 @@ struct Stamped {
     name: String,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+}
+
+/// S18.
+#[derive(Debug, Clone, PartialEq, Upsert)]
+#[upsert(table = "products", conflict = "sku", accumulate = "stock")]
+struct Restocked {
+    sku: String,
+    name: String,
+    stock: i64,
+    price: f64,
 }
 
 /// S9.
@@ -423,12 +447,35 @@ dialect_tests! {
         Ok(())
     }
 
+    async fn s10_bulk_upsert_and_every_final_row(db: Db) -> Result<()> {
+        db.run(USERS).await?;
+        let known = ada().upsert(&db.pool).await?;
+        let stored = User::upsert_all(&users(), &db.pool).returning().await?;
+        let told: Vec<_> = stored.iter().map(|user| (&*user.email, &*user.name)).collect();
+        let expected = [("eve@example.com", "Eve"), ("ada@example.com", "Countess"), ("bob@example.com", "Bob")];
+        assert_eq!(told, expected);
+        assert_eq!(stored[1].id, known.id);
+        Ok(())
+    }
+
+    async fn s11_bulk_upsert_and_the_number(db: Db) -> Result<()> {
+        db.run(USERS).await?;
+        ada().upsert(&db.pool).await?;
+        assert_eq!(User::upsert_all(&users(), &db.pool).await?, 3);
+        assert_eq!(db.count("users").await?, 3);
+        Ok(())
+    }
+
     async fn s12_user_service(db: Db) -> Result<()> {
         struct UserService(sqlx::Pool<DB>);
 
         impl UserService {
             async fn create_or_update(&self, user: &User) -> Result<User, upsert::Error> {
                 user.upsert(&self.0).await
+            }
+
+            async fn create_or_update_all(&self, users: &[User]) -> Result<u64, upsert::Error> {
+                User::upsert_all(users, &self.0).await
             }
 
             async fn create_if_missing(&self, user: &User) -> Result<bool, upsert::Error> {
@@ -449,6 +496,8 @@ dialect_tests! {
             "Ada Lovelace"
         );
         assert_eq!(db.count("users").await?, 1);
+        assert_eq!(service.create_or_update_all(&users()).await?, 3);
+        assert_eq!(db.count("users").await?, 3);
         Ok(())
     }
 
@@ -543,6 +592,30 @@ dialect_tests! {
             assert_eq!(count, expected);
         }
         assert_eq!(count_tag("sql").upsert(&db.pool).await?, 1);
+        Ok(())
+    }
+
+    async fn s18_bulk_upsert_of_products(db: Db) -> Result<()> {
+        db.run(PRODUCTS).await?;
+        let product = |sku: &str, name: &str, stock, price| Restocked {
+            sku: sku.to_owned(),
+            name: name.to_owned(),
+            stock,
+            price,
+        };
+        product("apple", "Apple", 100, 0.5).upsert(&db.pool).await?;
+        let rows = [
+            product("pear", "Pear", 10, 0.75),
+            product("apple", "Red apple", 50, 0.5),
+            product("pear", "Green pear", 5, 0.25),
+        ];
+        assert_eq!(Restocked::upsert_all(&rows, &db.pool).await?, 3);
+        let stored: Vec<(String, i64, f64)> =
+            db.all(r#"SELECT "name", "stock", "price" FROM "products" ORDER BY "sku""#).await?;
+        let expected = [("Red apple", 150, 0.5), ("Green pear", 15, 0.25)];
+        assert_eq!(stored, expected.map(|(name, stock, price)| (name.to_owned(), stock, price)));
+        let stored = Restocked::upsert_all(&rows, &db.pool).returning().await?;
+        assert_eq!(stored.iter().map(|row| row.stock).collect::<Vec<_>>(), [25, 200, 30]);
         Ok(())
     }
 }

@@ -5,12 +5,14 @@ mod concurrency;
 mod culprit;
 mod interrupted;
 mod keys;
+mod mysql;
 mod names;
 mod numbers;
 mod options;
 mod postgres;
 mod sizes;
 mod streams;
+mod targets;
 
 use crate::harness::Registry;
 
@@ -20,10 +22,12 @@ pub(crate) fn register(registry: &mut Registry) {
     culprit::register(registry);
     interrupted::register(registry);
     keys::register(registry);
+    mysql::register(registry);
     names::register(registry);
     numbers::register(registry);
     options::register(registry);
     postgres::register(registry);
     sizes::register(registry);
     streams::register(registry);
+    targets::register(registry);
 }

@@ -36,7 +36,8 @@ pub(crate) async fn run<DB: Dialect>(
         rounds = Empty,
         attempts = Empty,
     );
-    run_in_span::<DB>(conn, rows, operation, options)
+    // Not asked for as the current one: where this one is not wanted, that is the caller's.
+    run_in_span::<DB>(conn, rows, operation, options, span.clone())
         .instrument(span)
         .await
 }
@@ -46,6 +47,7 @@ async fn run_in_span<DB: Dialect>(
     rows: &mut dyn Rows<DB>,
     operation: Operation,
     options: Options<'_>,
+    span: Span,
 ) -> Result<u64, Error> {
     let Options {
         settings,
@@ -65,6 +67,7 @@ async fn run_in_span<DB: Dialect>(
     }
     let look = DB::look(conn, model).await?;
     let mut tally = Tally {
+        span,
         on_progress,
         done: Progress {
             rows: 0,
@@ -115,6 +118,7 @@ struct Context<'c> {
 
 /// What is told of the batch, to its caller and in its span.
 struct Tally<'p> {
+    span: Span,
     on_progress: Option<OnProgress<'p>>,
     done: Progress,
     attempts: u32,
@@ -123,10 +127,9 @@ struct Tally<'p> {
 
 impl Tally<'_> {
     fn record(&self) {
-        let span = Span::current();
-        span.record("attempts", self.attempts);
-        span.record("chunks", self.done.chunks);
-        span.record("rounds", self.rounds);
+        self.span.record("attempts", self.attempts);
+        self.span.record("chunks", self.done.chunks);
+        self.span.record("rounds", self.rounds);
     }
 
     fn chunk_done(&mut self, rows: usize) {
@@ -388,5 +391,27 @@ async fn name_row<DB: Dialect>(
     match DB::spell_key(conn, rows, row).await {
         Some(key) => error.with_key(key),
         None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_pause_needs_no_runtime() {
+        for (retry, shortest, longest) in [(1, 2, 4), (2, 4, 8), (u32::MAX, 250, 500)] {
+            let start = Instant::now();
+            futures_executor::block_on(pause(retry));
+            assert!(
+                start.elapsed() >= Duration::from_millis(shortest),
+                "{retry}"
+            );
+            assert!(
+                start.elapsed() < Duration::from_millis(longest) + Duration::from_secs(5),
+                "{retry}"
+            );
+        }
     }
 }

@@ -5,6 +5,8 @@ use futures_util::stream::{BoxStream, Stream};
 use sqlx::error::BoxDynError;
 use sqlx::{Connection, SqlSafeStr};
 use std::future::IntoFuture;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::builder::batch_options;
 use super::run::ROWS_A_COMMIT;
@@ -144,15 +146,39 @@ where
     T: UpsertModel<DB, S> + Send,
     S: 'static,
 {
+    let span = tracing::info_span!(
+        "upsert_stream",
+        table = T::MODEL.table,
+        database = <DB as Dialect>::NAME,
+        rows = Empty,
+        chunks = Empty,
+    );
+    run_in_span::<DB, T, S>(conn, rows, options, &span)
+        .instrument(span.clone())
+        .await
+}
+
+/// In the span of the call; each chunk is a batch, and has one of its own inside.
+async fn run_in_span<DB, T, S>(
+    conn: &mut DB::Connection,
+    rows: Incoming<'_, T>,
+    options: Options<'_>,
+    span: &Span,
+) -> Result<u64, Error>
+where
+    DB: Dialect,
+    T: UpsertModel<DB, S> + Send,
+    S: 'static,
+{
     let driver = |source| Error::from_driver::<DB>(T::MODEL, source);
     if options.settings.commit_each_chunk || conn.is_in_transaction() {
-        return run_chunks::<DB, T, S>(conn, rows, options).await;
+        return run_chunks::<DB, T, S>(conn, rows, options, span).await;
     }
     let mut tx = conn
         .begin_with(DB::BEGIN.into_sql_str())
         .await
         .map_err(driver)?;
-    match run_chunks::<DB, T, S>(&mut tx, rows, options).await {
+    match run_chunks::<DB, T, S>(&mut tx, rows, options, span).await {
         Ok(written) => {
             tx.commit()
                 .await
@@ -171,6 +197,7 @@ async fn run_chunks<DB, T, S>(
     conn: &mut DB::Connection,
     Incoming(mut rows): Incoming<'_, T>,
     options: Options<'_>,
+    span: &Span,
 ) -> Result<u64, Error>
 where
     DB: Dialect,
@@ -220,6 +247,8 @@ where
                 done.map_err(|error| error.after_rows(progress.rows).committed(committed))?;
             progress.rows += chunk.len();
             progress.chunks += 1;
+            span.record("rows", progress.rows);
+            span.record("chunks", progress.chunks);
             chunk.clear();
             if let Some(on_progress) = &mut on_progress {
                 on_progress(progress);
