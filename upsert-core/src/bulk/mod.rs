@@ -3,6 +3,7 @@
 //! A batch goes from the builder to [`run`] (transaction, retries), which lays it out in a [`plan`](plan::Plan) and gives it to
 //! the database's room chunk by chunk.
 
+mod ahead;
 mod builder;
 mod keys;
 mod options;
@@ -17,6 +18,7 @@ pub use builder::{GetOrInsertAll, InsertAllIfAbsent, UpsertMany};
 pub use options::{Duplicates, Progress};
 pub use stream::{IntoRow, RowStream, UpsertStream};
 
+pub use ahead::Ahead;
 pub use keys::{KeyOrder, KeyParts};
 pub use options::Options;
 pub use plan::{Job, Look, Way};

@@ -11,7 +11,9 @@ use tracing::{Instrument, Span};
 
 use super::keys::Keys;
 use super::options::OnProgress;
-use super::{Duplicates, Job, Look, Operation, Options, Progress, Rows, Settings, Stop, Way};
+use super::{
+    Ahead, Duplicates, Job, Look, Operation, Options, Progress, Rows, Settings, Stop, Way,
+};
 use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
 use crate::model::Model;
@@ -248,13 +250,19 @@ async fn all_chunks<DB: Dialect>(
 ) -> Result<u64, Stop> {
     let savepoints = context.range.len() > 1
         && (context.settings.find_culprit || job.careful && DB::AMBIGUITY_IS_AN_ERROR);
+    let mut ahead = Ahead::new();
     let mut written = 0;
-    for chunk in &job.plan.chunks {
+    let mut chunks = job.plan.chunks.iter().peekable();
+    while let Some(chunk) = chunks.next() {
         let chunk = &job.plan.order[chunk.clone()];
         written += if savepoints {
             in_savepoint::<DB>(conn, rows, job, chunk, context).await?
         } else {
-            run_rows::<DB>(conn, rows, job, chunk).await?
+            let next = chunks
+                .peek()
+                .map(|next| &job.plan.order[Range::clone(next)]);
+            ahead.next = next.unwrap_or_default();
+            run_rows::<DB>(conn, rows, job, chunk, &mut ahead).await?
         };
         tally.chunk_done(chunk.len());
     }
@@ -267,12 +275,13 @@ async fn run_rows<DB: Dialect>(
     rows: &mut dyn Rows<DB>,
     job: &Job<'_>,
     chunk: &[usize],
+    ahead: &mut Ahead<'_, DB>,
 ) -> Result<u64, Stop> {
     match (job.way, chunk) {
         (Way::RowByRow, chunk) | (_, chunk @ [_]) => {
             Ok(row_by_row::<DB>(conn, rows, job, chunk).await?)
         }
-        (Way::Chunks { .. }, chunk) => DB::run_chunk(conn, rows, job, chunk).await,
+        (Way::Chunks { .. }, chunk) => DB::run_chunk(conn, rows, job, chunk, ahead).await,
     }
 }
 
@@ -346,7 +355,9 @@ async fn try_rows<DB: Dialect>(
     chunk: &[usize],
 ) -> Result<u64, Stop> {
     let mut savepoint = conn.begin().await.map_err(driver::<DB>(job.model))?;
-    match run_rows::<DB>(&mut savepoint, rows, job, chunk).await {
+    // What comes next depends on whether this stays.
+    let ahead = &mut Ahead::new();
+    match run_rows::<DB>(&mut savepoint, rows, job, chunk, ahead).await {
         Ok(written) => {
             let released = savepoint.commit().await;
             released.map_err(driver::<DB>(job.model))?;

@@ -5,7 +5,7 @@ use sqlx::{Database, Decode, Encode, Type};
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::bulk::{BatchSink, Job, KeyParts, Look, Operation, Options, Rows, Stop, Way};
+use crate::bulk::{Ahead, BatchSink, Job, KeyParts, Look, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::Upserted;
@@ -81,6 +81,10 @@ pub trait Dialect:
     /// Whether a lock that is not to be had means another try, rather than a long wait that was in vain.
     #[doc(hidden)]
     const BUSY_IS_A_CONFLICT: bool;
+
+    /// What a statement of many rows binds.
+    #[doc(hidden)]
+    type Binds: Send;
 
     /// Takes the columns of a batch, where the database takes arrays.
     #[doc(hidden)]
@@ -206,6 +210,19 @@ pub trait Dialect:
         model: &'static Model,
     ) -> impl Future<Output = Result<Look, Error>> + Send;
 
+    /// The binds of a statement of about so many rows, with none of them yet.
+    #[doc(hidden)]
+    fn new_binds(job: &Job<'_>, rows: usize) -> Self::Binds;
+
+    /// Adds the binds of a row; says whether the statement should have no more of them.
+    #[doc(hidden)]
+    fn bind_next(
+        job: &Job<'_>,
+        rows: &dyn Rows<Self>,
+        row: usize,
+        binds: &mut Self::Binds,
+    ) -> Result<bool, Error>;
+
     /// Carries out some rows of a batch, by statements of many rows; gives how many were inserted or updated.
     #[doc(hidden)]
     fn run_chunk(
@@ -213,6 +230,7 @@ pub trait Dialect:
         rows: &mut dyn Rows<Self>,
         job: &Job<'_>,
         chunk: &[usize],
+        ahead: &mut Ahead<'_, Self>,
     ) -> impl Future<Output = Result<u64, Stop>> + Send;
 
     /// Carries out a whole batch.
@@ -276,38 +294,46 @@ fn decode<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     T::from_returning(row).map_err(|source| Error::from_driver::<DB>(T::MODEL, source))
 }
 
-/// The arguments of a statement that writes several rows; `slots` says which bind each `?` of a row is, where they are not those
-/// of the row in order.
+/// How many binds a row has in a VALUES list; `slots` says which bind each `?` is, where they are not those of the row in order.
 #[cfg(any(feature = "_sqlite", feature = "mysql"))]
-fn bind_rows<DB: Dialect>(
-    rows: &dyn Rows<DB>,
-    chunk: &[usize],
-    slots: &[usize],
-) -> Result<DB::Arguments, Error> {
-    let model = rows.model();
-    let mut arguments = DB::Arguments::default();
-    let binds = model.bound.len().max(slots.len());
-    sqlx::Arguments::reserve(
-        &mut arguments,
-        chunk.len() * binds,
-        chunk.len() * binds * BYTES_A_VALUE,
-    );
-    for &row in chunk {
-        let before = sqlx::Arguments::len(&arguments);
-        let mut sink = BatchSink::Arguments(&mut arguments);
-        let bound = if slots.is_empty() {
-            rows.bind(row, &mut sink)
-        } else {
-            let mut slots = slots.iter();
-            slots.try_for_each(|slot| rows.bind_one(row, *slot, &mut sink))
-        };
-        bound.map_err(|source| {
-            let place = sqlx::Arguments::len(&arguments) - before;
-            let column = model.bound.get(slots.get(place).copied().unwrap_or(place));
-            Error::encode(model, column.copied(), source).at_row(row)
-        })?;
+fn binds_a_row(model: &Model, slots: &[usize]) -> usize {
+    if slots.is_empty() {
+        model.bound.len()
+    } else {
+        slots.len()
     }
-    Ok(arguments)
+}
+
+/// The arguments of a statement of so many rows, with none of them yet.
+#[cfg(any(feature = "_sqlite", feature = "mysql"))]
+fn new_arguments<DB: Dialect>(binds: usize) -> DB::Arguments {
+    let mut arguments = DB::Arguments::default();
+    sqlx::Arguments::reserve(&mut arguments, binds, binds * BYTES_A_VALUE);
+    arguments
+}
+
+/// Adds the arguments of a row.
+#[cfg(any(feature = "_sqlite", feature = "mysql"))]
+fn add_row<DB: Dialect>(
+    rows: &dyn Rows<DB>,
+    row: usize,
+    slots: &[usize],
+    arguments: &mut DB::Arguments,
+) -> Result<(), Error> {
+    let before = sqlx::Arguments::len(arguments);
+    let mut sink = BatchSink::Arguments(arguments);
+    let bound = if slots.is_empty() {
+        rows.bind(row, &mut sink)
+    } else {
+        let mut slots = slots.iter();
+        slots.try_for_each(|slot| rows.bind_one(row, *slot, &mut sink))
+    };
+    bound.map_err(|source| {
+        let model = rows.model();
+        let place = sqlx::Arguments::len(arguments) - before;
+        let column = model.bound.get(slots.get(place).copied().unwrap_or(place));
+        Error::encode(model, column.copied(), source).at_row(row)
+    })
 }
 
 /// The arguments of a statement that finds one of several rows by its key.
@@ -316,6 +342,33 @@ fn bind_key_of<DB: Dialect>(rows: &dyn Rows<DB>, row: usize) -> Result<DB::Argum
     rows.bind_key(row, &mut BatchSink::Arguments(&mut arguments))?;
     Ok(arguments)
 }
+
+/// The binds of a room whose batches are VALUES lists, `$room` being its texts.
+#[cfg(any(feature = "_sqlite", feature = "mysql"))]
+macro_rules! values_binds {
+    ($room:ident) => {
+        type Binds = <Self as sqlx::Database>::Arguments;
+
+        fn new_binds(job: &Job<'_>, rows: usize) -> Self::Binds {
+            let slots = job.model.texts.$room.source.slots;
+            let binds = $crate::dialect::binds_a_row(job.model, slots);
+            $crate::dialect::new_arguments::<Self>(rows * binds)
+        }
+
+        fn bind_next(
+            job: &Job<'_>,
+            rows: &dyn Rows<Self>,
+            row: usize,
+            binds: &mut Self::Binds,
+        ) -> Result<bool, Error> {
+            let slots = job.model.texts.$room.source.slots;
+            $crate::dialect::add_row::<Self>(rows, row, slots, binds)?;
+            Ok(false)
+        }
+    };
+}
+#[cfg(any(feature = "_sqlite", feature = "mysql"))]
+use values_binds;
 
 /// What all rooms do alike for a batch: run it, and spell the key of a row as the database does (`email = ada@example.com`).
 macro_rules! batch_calls {

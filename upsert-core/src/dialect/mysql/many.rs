@@ -7,10 +7,10 @@ use sqlx::{AssertSqlSafe, Encode, Executor, Row, Type, TypeInfo};
 
 use super::{driver, fetch};
 use crate::bulk::{
-    BatchSink, Job, KeyParts, Operation, Placeholder, Places, Rows, Stop, Wanted, Way, repeat,
-    repeat_rows,
+    Ahead, BatchSink, Job, KeyParts, Operation, Placeholder, Places, Rows, Stop, Wanted, Way,
+    repeat, repeat_rows,
 };
-use crate::dialect::{bind_key_of, bind_rows};
+use crate::dialect::{bind_key_of, binds_a_row};
 use crate::error::{Error, ErrorKind};
 use crate::model::Model;
 use crate::sink::Sink;
@@ -41,15 +41,9 @@ pub(super) fn way(model: &'static Model, operation: Operation, careful: bool) ->
         return Way::RowByRow;
     }
     Way::Chunks {
-        rows: ROWS.min(BINDS / binds(model).max(1)),
+        rows: ROWS.min(BINDS / binds_a_row(model, model.texts.mysql.source.slots).max(1)),
         distinct: operation.returns_rows(),
     }
-}
-
-/// How many binds a row takes.
-fn binds(model: &Model) -> usize {
-    let slots = model.texts.mysql.source.slots.len();
-    if slots == 0 { model.bound.len() } else { slots }
 }
 
 pub(super) async fn run_chunk(
@@ -57,6 +51,7 @@ pub(super) async fn run_chunk(
     rows: &mut dyn Rows<MySql>,
     job: &Job<'_>,
     chunk: &[usize],
+    ahead: &mut Ahead<'_, MySql>,
 ) -> Result<u64, Stop> {
     let texts = &job.model.texts.mysql;
     let (text, counts) = match job.operation {
@@ -73,7 +68,11 @@ pub(super) async fn run_chunk(
     while !rest.is_empty() {
         let fitting = fitting(conn, rows, job, rest, &mut packet).await?;
         let (now, later) = rest.split_at(fitting);
-        send(conn, rows, job, now, text).await?;
+        if now.len() < chunk.len() {
+            // How many rows of the next chunk fit into a packet is not known.
+            ahead.next = &[];
+        }
+        send(conn, rows, job, now, text, ahead).await?;
         rest = later;
     }
     let mut written = chunk.len() as u64;
@@ -94,7 +93,7 @@ async fn fitting(
     chunk: &[usize],
     packet: &mut usize,
 ) -> Result<usize, Error> {
-    let binds = binds(job.model);
+    let binds = binds_a_row(job.model, job.model.texts.mysql.source.slots);
     // The statement's text is a packet of its own.
     let text = job.model.texts.mysql.source.row.len() + 2;
     let mut size = Key::default();
@@ -148,14 +147,15 @@ async fn send(
     job: &Job<'_>,
     chunk: &[usize],
     text: &'static str,
+    ahead: &mut Ahead<'_, MySql>,
 ) -> Result<(), Stop> {
     let source = &job.model.texts.mysql.source;
-    let arguments = bind_rows::<MySql>(rows, chunk, source.slots)?;
+    let (arguments, _) = ahead.bind(rows, job, chunk)?;
     let binds = job.model.bound.len();
     let sql = repeat_rows(text, source, chunk.len(), binds, Placeholder::Mark);
     let query =
         sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(job.is_full(chunk.len()));
-    match conn.execute(query).await {
+    match ahead.wait(conn.execute(query), rows, job, &[]).await {
         Ok(_) => Ok(()),
         Err(source) => {
             let place = row_in_message(&source);

@@ -8,8 +8,11 @@ use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 use super::BatchFuture;
 use super::{
     Dialect, DialectConnection, batch_calls, bind_key, bind_row, decode, dialect_values, sealed,
+    values_binds,
 };
-use crate::bulk::{self, BatchSink, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way};
+use crate::bulk::{
+    self, Ahead, BatchSink, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way,
+};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, MySqlStatement, Slot, UpsertModel};
 use crate::returning::{Action, Upserted};
@@ -70,6 +73,8 @@ impl Dialect for MySql {
     const AMBIGUITY_IS_AN_ERROR: bool = false;
     const BUSY_IS_A_CONFLICT: bool = false;
 
+    values_binds!(mysql);
+
     type Columns = NoColumns;
     type Key = many::Key;
 
@@ -107,8 +112,9 @@ impl Dialect for MySql {
         rows: &mut dyn Rows<Self>,
         job: &Job<'_>,
         chunk: &[usize],
+        ahead: &mut Ahead<'_, Self>,
     ) -> Result<u64, Stop> {
-        many::run_chunk(conn, rows, job, chunk).await
+        many::run_chunk(conn, rows, job, chunk, ahead).await
     }
 
     async fn upsert<T, S>(conn: &mut MySqlConnection, row: &T) -> Result<T::Output, Error>

@@ -3,14 +3,15 @@
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{
-    PgArgumentBuffer, PgArguments, PgBindIterExt, PgConnection, PgRow, PgTypeInfo, Postgres,
+    PgArgumentBuffer, PgArguments, PgBindIterExt, PgConnection, PgTypeInfo, Postgres,
 };
-use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Row, SqlSafeStr, SqlStr, Type};
+use sqlx::query::Query;
+use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Row, Type};
 
 use super::{RETURNING_OLD, read_action};
 use crate::bulk::{
-    BatchSink, Job, KeyOrder, KeyParts, Look, Operation, Placeholder, Places, Rows, Stop, Wanted,
-    Way, repeat_rows,
+    Ahead, BatchSink, Job, KeyOrder, KeyParts, Look, Operation, Placeholder, Places, Rows, Stop,
+    Wanted, Way, repeat_rows,
 };
 use crate::error::{Error, ErrorKind};
 use crate::model::{KeyEquality, Model};
@@ -132,6 +133,7 @@ pub(super) async fn run_chunk(
     rows: &mut dyn Rows<Postgres>,
     job: &Job<'_>,
     chunk: &[usize],
+    ahead: &mut Ahead<'_, Postgres>,
 ) -> Result<u64, Stop> {
     let texts = &job.model.texts.postgres;
     let mut written = 0;
@@ -141,25 +143,31 @@ pub(super) async fn run_chunk(
             _ => texts.upsert_all,
         };
         let mut rest = chunk;
-        while let Some(statement) = next_statement(rows, job, &mut rest, text)? {
-            written += execute(conn, job.model, statement).await?;
+        while let Some(query) = next_statement(rows, job, &mut rest, text, ahead)? {
+            let done = ahead.wait(conn.execute(query), rows, job, rest).await;
+            let done = done.map_err(|source| stop(job.model, source))?;
+            written += done.rows_affected();
         }
         return Ok(written);
     }
+    let is_lonely = |row: &usize| job.keys.is_lonely(*row);
+    if job.operation == Operation::GetOrInsert || ahead.next.iter().any(is_lonely) {
+        // Not all of these will be written by one statement.
+        ahead.next = &[];
+    }
     // Rows with a NULL in their key may look like each other, and yet be different rows.
-    let (lonely, chunk): (Vec<usize>, Vec<usize>) =
-        chunk.iter().partition(|row| job.keys.is_lonely(**row));
+    let (lonely, chunk): (Vec<usize>, Vec<usize>) = chunk.iter().partition(|row| is_lonely(row));
     written += one_by_one(conn, rows, job, &lonely).await?;
     let (done, missing) = match job.operation {
         Operation::GetOrInsert => {
             let missing = select(conn, rows, job, &chunk).await?;
             written += (chunk.len() - missing.len()) as u64;
             let text = texts.insert_all_if_absent_returning;
-            write(conn, rows, job, &missing, text, Tells::Inserted).await?
+            write(conn, rows, job, &missing, text, Tells::Inserted, ahead).await?
         }
         Operation::InsertIfAbsent(_) => {
             let text = texts.insert_all_if_absent_returning;
-            let (done, _) = write(conn, rows, job, &chunk, text, Tells::Nothing).await?;
+            let (done, _) = write(conn, rows, job, &chunk, text, Tells::Nothing, ahead).await?;
             return Ok(written + done);
         }
         Operation::Upsert(wanted) => {
@@ -170,7 +178,7 @@ pub(super) async fn run_chunk(
                 (Wanted::Actions, _) => (texts.upsert_all_with_action, Tells::Action),
                 _ => (texts.upsert_all_returning, Tells::Nothing),
             };
-            let (done, missing) = write(conn, rows, job, &chunk, text, tells).await?;
+            let (done, missing) = write(conn, rows, job, &chunk, text, tells, ahead).await?;
             (done, select(conn, rows, job, &missing).await?)
         }
     };
@@ -210,12 +218,14 @@ async fn write(
     chunk: &[usize],
     text: &'static str,
     tells: Tells,
+    ahead: &mut Ahead<'_, Postgres>,
 ) -> Result<(u64, Vec<usize>), Stop> {
     let mut places = Places::<Postgres>::new(job, chunk);
     let mut rest = chunk;
     let mut written = 0;
-    while let Some(statement) = next_statement(rows, job, &mut rest, text)? {
-        let returned = fetch(conn, job.model, statement).await?;
+    while let Some(query) = next_statement(rows, job, &mut rest, text, ahead)? {
+        let returned = ahead.wait(conn.fetch_all(query), rows, job, rest).await;
+        let returned = returned.map_err(|source| stop(job.model, source))?;
         written += returned.len() as u64;
         for row in &returned {
             let Some(place) = places.find(rows, row)? else {
@@ -250,27 +260,17 @@ async fn select(
         rows.bind_key(row, &mut BatchSink::Columns(&mut columns))
             .map_err(|source| Error::encode(job.model, None, source).at_row(row))?;
     }
-    let statement = Statement {
-        sql: job.model.texts.postgres.select_all.into_sql_str(),
-        arguments: columns.into_arguments(job.model)?,
-        persistent: true,
-    };
+    let sql = job.model.texts.postgres.select_all;
+    let query = sqlx::query_with(sql, columns.into_arguments(job.model)?);
+    let found = conn.fetch_all(query).await;
     let mut places = Places::<Postgres>::new(job, chunk);
-    for row in &fetch(conn, job.model, statement).await? {
+    for row in &found.map_err(|source| stop(job.model, source))? {
         // The database may find a row by a key that is not the same bytes; that one is asked for by itself.
         if let Some(place) = places.find(rows, row)? {
             rows.set(place, row, Some(Action::Unchanged))?;
         }
     }
     Ok(places.missing())
-}
-
-/// A statement with what it takes.
-struct Statement {
-    sql: SqlStr,
-    arguments: PgArguments,
-    /// Whether it is worth keeping: a text that will come again.
-    persistent: bool,
 }
 
 /// The next statement that writes some of these rows: all of them, unless they are more bytes than memory should hold. What it
@@ -280,101 +280,79 @@ fn next_statement(
     job: &Job<'_>,
     chunk: &mut &[usize],
     text: &'static str,
-) -> Result<Option<Statement>, Error> {
+    ahead: &mut Ahead<'_, Postgres>,
+) -> Result<Option<Query<'static, Postgres, PgArguments>>, Error> {
     if chunk.is_empty() {
         return Ok(None);
     }
-    if in_values(job.model, job.look) {
-        return next_values(rows, job, chunk, text).map(Some);
-    }
-    let arrays = job.model.many.bound_arrays.iter();
-    let arrays = arrays.filter_map(|place| array_type(job.model, *place));
-    let mut columns = Columns::new(arrays.collect());
-    let mut taken = 0;
-    for &row in *chunk {
-        let bound = rows.bind(row, &mut BatchSink::Columns(&mut columns));
-        bound.map_err(|source| {
-            let column = job.model.bound.get(columns.next).copied();
-            Error::encode(job.model, column, source).at_row(row)
-        })?;
-        taken += 1;
-        if columns.bytes >= BYTES {
-            break;
-        }
-    }
+    let (binds, taken) = ahead.bind(rows, job, chunk)?;
     *chunk = &chunk[taken..];
-    Ok(Some(Statement {
-        sql: text.into_sql_str(),
-        arguments: columns.into_arguments(job.model)?,
-        persistent: true,
+    Ok(Some(match binds {
+        Binds::Columns(columns) => sqlx::query_with(text, columns.into_arguments(job.model)?),
+        Binds::Values { arguments, .. } => {
+            let source = &job.model.texts.postgres.source;
+            let binds = job.model.bound.len();
+            let sql = repeat_rows(text, source, taken, binds, Placeholder::Numbered);
+            // A text that will come again is worth keeping.
+            sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(job.is_full(taken))
+        }
     }))
 }
 
-/// The same with a VALUES list.
-fn next_values(
-    rows: &dyn Rows<Postgres>,
-    job: &Job<'_>,
-    chunk: &mut &[usize],
-    text: &'static str,
-) -> Result<Statement, Error> {
-    let mut arguments = PgArguments::default();
-    let mut size = Key::default();
-    let mut taken = 0;
-    for &row in *chunk {
-        let bound = Arguments::len(&arguments);
-        let done = rows.bind(row, &mut BatchSink::Arguments(&mut arguments));
-        done.and_then(|()| rows.bind(row, &mut BatchSink::Key(&mut size)))
-            .map_err(|source| {
-                let column = job.model.bound.get(Arguments::len(&arguments) - bound);
-                Error::encode(job.model, column.copied(), source).at_row(row)
-            })?;
-        taken += 1;
-        if size.parts.len() >= BYTES {
-            break;
+/// What a statement binds.
+pub enum Binds {
+    /// An array for each column.
+    Columns(Columns),
+    /// Each value by itself.
+    Values {
+        arguments: PgArguments,
+        /// The values once more, for how many bytes they are.
+        size: Key,
+    },
+}
+
+impl Binds {
+    pub(super) fn new(job: &Job<'_>) -> Self {
+        if in_values(job.model, job.look) {
+            return Self::Values {
+                arguments: PgArguments::default(),
+                size: Key::default(),
+            };
+        }
+        let arrays = job.model.many.bound_arrays.iter();
+        let arrays = arrays.filter_map(|place| array_type(job.model, *place));
+        Self::Columns(Columns::new(arrays.collect()))
+    }
+
+    /// Says whether it is as many bytes as memory should hold.
+    pub(super) fn add(
+        &mut self,
+        job: &Job<'_>,
+        rows: &dyn Rows<Postgres>,
+        row: usize,
+    ) -> Result<bool, Error> {
+        let bound = &job.model.bound;
+        match self {
+            Self::Columns(columns) => {
+                let done = rows.bind(row, &mut BatchSink::Columns(columns));
+                done.map_err(|source| {
+                    let column = bound.get(columns.next).copied();
+                    Error::encode(job.model, column, source).at_row(row)
+                })?;
+                Ok(columns.bytes >= BYTES)
+            }
+            Self::Values { arguments, size } => {
+                let before = Arguments::len(arguments);
+                let done = rows.bind(row, &mut BatchSink::Arguments(arguments));
+                done.and_then(|()| rows.bind(row, &mut BatchSink::Key(size)))
+                    .map_err(|source| {
+                        let column = bound.get(Arguments::len(arguments) - before);
+                        Error::encode(job.model, column.copied(), source).at_row(row)
+                    })?;
+                Ok(size.parts.len() >= BYTES)
+            }
         }
     }
-    *chunk = &chunk[taken..];
-    let source = &job.model.texts.postgres.source;
-    let binds = job.model.bound.len();
-    let sql = repeat_rows(text, source, taken, binds, Placeholder::Numbered);
-    Ok(Statement {
-        sql: AssertSqlSafe(sql).into_sql_str(),
-        arguments,
-        persistent: job.is_full(taken),
-    })
-}
-
-async fn execute(
-    conn: &mut PgConnection,
-    model: &'static Model,
-    statement: Statement,
-) -> Result<u64, Stop> {
-    let Statement {
-        sql,
-        arguments,
-        persistent,
-    } = statement;
-    let query = sqlx::query_with(sql, arguments).persistent(persistent);
-    match conn.execute(query).await {
-        Ok(done) => Ok(done.rows_affected()),
-        Err(source) => Err(stop(model, source)),
-    }
-}
-
-async fn fetch(
-    conn: &mut PgConnection,
-    model: &'static Model,
-    statement: Statement,
-) -> Result<Vec<PgRow>, Stop> {
-    let Statement {
-        sql,
-        arguments,
-        persistent,
-    } = statement;
-    let query = sqlx::query_with(sql, arguments).persistent(persistent);
-    conn.fetch_all(query)
-        .await
-        .map_err(|source| stop(model, source))
 }
 
 fn stop(model: &'static Model, source: sqlx::Error) -> Stop {

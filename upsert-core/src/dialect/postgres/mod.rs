@@ -7,7 +7,7 @@ use sqlx::{Arguments, Decode, Encode, Executor, Row, Type};
 use super::BatchFuture;
 use super::returning::{self, ATTEMPTS, Returning, ReturningTexts, returning_calls};
 use super::{Dialect, DialectConnection, batch_calls, bind_row, decode, dialect_values, sealed};
-use crate::bulk::{self, BatchSink, Job, Look, Operation, Options, Rows, Stop, Way};
+use crate::bulk::{self, Ahead, BatchSink, Job, Look, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
@@ -55,6 +55,7 @@ impl Dialect for Postgres {
     const AMBIGUITY_IS_AN_ERROR: bool = true;
     const BUSY_IS_A_CONFLICT: bool = false;
 
+    type Binds = many::Binds;
     type Columns = many::Columns;
     type Key = many::Key;
 
@@ -103,13 +104,27 @@ impl Dialect for Postgres {
         many::look(conn, model).await
     }
 
+    fn new_binds(job: &Job<'_>, _: usize) -> Self::Binds {
+        many::Binds::new(job)
+    }
+
+    fn bind_next(
+        job: &Job<'_>,
+        rows: &dyn Rows<Self>,
+        row: usize,
+        binds: &mut Self::Binds,
+    ) -> Result<bool, Error> {
+        binds.add(job, rows, row)
+    }
+
     async fn run_chunk(
         conn: &mut PgConnection,
         rows: &mut dyn Rows<Self>,
         job: &Job<'_>,
         chunk: &[usize],
+        ahead: &mut Ahead<'_, Self>,
     ) -> Result<u64, Stop> {
-        many::run_chunk(conn, rows, job, chunk).await
+        many::run_chunk(conn, rows, job, chunk, ahead).await
     }
 
     async fn upsert_with_action<T, S>(

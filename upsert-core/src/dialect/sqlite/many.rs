@@ -6,8 +6,10 @@ use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Encode, Executor, Type};
 
 use super::Returning;
-use crate::bulk::{Job, KeyParts, Operation, Placeholder, Rows, Stop, Wanted, Way, repeat_rows};
-use crate::dialect::{bind_key_of, bind_rows};
+use crate::bulk::{
+    Ahead, Job, KeyParts, Operation, Placeholder, Rows, Stop, Wanted, Way, repeat_rows,
+};
+use crate::dialect::{bind_key_of, binds_a_row};
 use crate::error::{Error, ErrorKind};
 use crate::model::Model;
 use crate::sink::Sink;
@@ -27,15 +29,9 @@ pub(super) fn way(model: &'static Model, operation: Operation, careful: bool) ->
         return Way::RowByRow;
     }
     Way::Chunks {
-        rows: BINDS / binds(model).max(1),
+        rows: BINDS / binds_a_row(model, model.texts.sqlite.source.slots).max(1),
         distinct: false,
     }
-}
-
-/// How many binds a row takes.
-fn binds(model: &Model) -> usize {
-    let slots = model.texts.sqlite.source.slots.len();
-    if slots == 0 { model.bound.len() } else { slots }
 }
 
 pub(super) async fn run_chunk(
@@ -43,10 +39,11 @@ pub(super) async fn run_chunk(
     rows: &mut dyn Rows<Sqlite>,
     job: &Job<'_>,
     chunk: &[usize],
+    ahead: &mut Ahead<'_, Sqlite>,
 ) -> Result<u64, Stop> {
-    let returned = match fetch(conn, rows, job, chunk).await {
+    let returned = match fetch(conn, rows, job, chunk, ahead).await {
         Err(Sent::Failed(source)) if Sqlite::renews(conn, &source).await => {
-            fetch(conn, rows, job, chunk).await
+            fetch(conn, rows, job, chunk, ahead).await
         }
         sent => sent,
     };
@@ -82,6 +79,7 @@ async fn fetch(
     rows: &mut dyn Rows<Sqlite>,
     job: &Job<'_>,
     chunk: &[usize],
+    ahead: &mut Ahead<'_, Sqlite>,
 ) -> Result<(u64, Vec<SqliteRow>), Sent> {
     let texts = &job.model.texts.sqlite;
     let text = match job.operation {
@@ -89,16 +87,19 @@ async fn fetch(
         Operation::Upsert(_) => texts.upsert_returning,
         _ => texts.insert_if_absent,
     };
-    let arguments = bind_rows::<Sqlite>(rows, chunk, texts.source.slots).map_err(Sent::Unbound)?;
+    let bound = ahead.bind(rows, job, chunk);
+    let (arguments, _) = bound.map_err(Sent::Unbound)?;
     let binds = job.model.bound.len();
     let sql = repeat_rows(text, &texts.source, chunk.len(), binds, Placeholder::Mark);
     let query =
         sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(job.is_full(chunk.len()));
     if job.operation.returns_rows() {
-        let returned = conn.fetch_all(query).await.map_err(Sent::Failed)?;
+        let returned = ahead.wait(conn.fetch_all(query), rows, job, &[]).await;
+        let returned = returned.map_err(Sent::Failed)?;
         return Ok((returned.len() as u64, returned));
     }
-    let done = conn.execute(query).await.map_err(Sent::Failed)?;
+    let done = ahead.wait(conn.execute(query), rows, job, &[]).await;
+    let done = done.map_err(Sent::Failed)?;
     Ok((done.rows_affected(), Vec::new()))
 }
 

@@ -6,8 +6,10 @@ use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 
 use super::BatchFuture;
 use super::returning::{self, Returning, ReturningTexts, returning_calls};
-use super::{Dialect, DialectConnection, batch_calls, dialect_values, sealed};
-use crate::bulk::{self, BatchSink, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way};
+use super::{Dialect, DialectConnection, batch_calls, dialect_values, sealed, values_binds};
+use crate::bulk::{
+    self, Ahead, BatchSink, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way,
+};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
@@ -63,6 +65,8 @@ impl Dialect for Sqlite {
     const AMBIGUITY_IS_AN_ERROR: bool = false;
     const BUSY_IS_A_CONFLICT: bool = true;
 
+    values_binds!(sqlite);
+
     type Columns = NoColumns;
     type Key = many::Key;
 
@@ -105,8 +109,9 @@ impl Dialect for Sqlite {
         rows: &mut dyn Rows<Self>,
         job: &Job<'_>,
         chunk: &[usize],
+        ahead: &mut Ahead<'_, Self>,
     ) -> Result<u64, Stop> {
-        many::run_chunk(conn, rows, job, chunk).await
+        many::run_chunk(conn, rows, job, chunk, ahead).await
     }
 
     /// The insert alone tells whether the row is new. With a write lock held from the start, nobody comes in between it and
