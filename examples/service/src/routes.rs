@@ -11,7 +11,7 @@ use serde::Serialize;
 use sqlx::Pool;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use tower_http::trace::{DefaultMakeSpan, TraceLayer};
+use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer};
 use tracing::Level;
 use upsert::{Action, Dialect, Upsert, UpsertModel, Upserted};
 
@@ -43,13 +43,15 @@ where
         pool,
         imports: Semaphore::new(IMPORTS),
     };
-    let span = DefaultMakeSpan::new().level(Level::INFO);
+    let trace = TraceLayer::new_for_http()
+        .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
+        .on_response(DefaultOnResponse::new().level(Level::INFO));
     Router::new()
         .route("/users", put(put_user::<DB>))
         .route("/products/stock", post(add_stock::<DB>))
         .route("/tags/{name}", post(count_tag::<DB>))
         .route("/import", post(import_users::<DB>))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(trace)
         .with_state(Arc::new(app))
 }
 

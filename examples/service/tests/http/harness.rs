@@ -28,13 +28,8 @@ pub struct Database {
 }
 
 enum Kind {
-    Sqlite {
-        _folder: TempDir,
-    },
-    Postgres {
-        server: PgConnectOptions,
-        name: String,
-    },
+    Sqlite { _folder: TempDir },
+    Postgres { server: String, name: String },
 }
 
 impl Database {
@@ -64,13 +59,13 @@ impl Database {
             TOLD.call_once(|| _ = writeln!(io::stderr(), "left out: {left_out}"));
             return None;
         };
-        let server = PgConnectOptions::from_str(&url).expect("a URL");
+        let options = PgConnectOptions::from_str(&url).expect("a URL");
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("upsert_service_{}_{number}", process::id());
         let database = Self {
-            url: server.clone().database(&name).to_url_lossy().into(),
+            url: options.database(&name).to_url_lossy().into(),
             runtime: runtime(),
-            kind: Kind::Postgres { server, name },
+            kind: Kind::Postgres { server: url, name },
         };
         database.on_server("DROP DATABASE IF EXISTS");
         database.on_server("CREATE DATABASE");
@@ -108,9 +103,7 @@ impl Database {
         // The name is made above, of letters and digits.
         let sql = AssertSqlSafe(format!("{statement} {name}"));
         self.runtime.block_on(async {
-            let mut conn = PgConnection::connect_with(server)
-                .await
-                .expect("PostgreSQL");
+            let mut conn = PgConnection::connect(server).await.expect("PostgreSQL");
             sqlx::raw_sql(sql)
                 .execute(&mut conn)
                 .await

@@ -196,6 +196,7 @@ fn an_import_names_the_row_that_the_database_refuses(database: &Database) {
     assert!(!is_stored(&service, 3_000));
 
     // The library's span of each batch is in the log, within that of the request.
+    service.wait_for_line("status=422");
     let log = service.log();
     let batches = log.lines().filter(|line| {
         let fields = ["/import", "upsert{table=\"users\"", "rows=1000", "chunks="];

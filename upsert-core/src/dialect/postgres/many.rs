@@ -300,6 +300,8 @@ fn next_statement(
 }
 
 /// What a statement binds.
+// There are two of them at a time.
+#[allow(clippy::large_enum_variant)]
 pub enum Binds {
     /// An array for each column.
     Columns(Columns),
