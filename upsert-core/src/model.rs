@@ -129,6 +129,13 @@ pub trait InBulk<S: 'static = Main>: UpsertSpec<S> {}
 /// # Ok(())
 /// # }
 /// ```
+// The compiler speaks of this one where a struct is its own row and cannot be sent in bulk, too.
+#[diagnostic::on_unimplemented(
+    message = "a slice of `{Self}` is no batch of rows of `{T}`",
+    label = "not rows of `{T}`, or `{T}` cannot be sent in bulk",
+    note = "the slice holds `{T}`, `&{T}`, `Arc<{T}>` or `Box<{T}>`",
+    note = "a struct with a `param` field cannot be sent in bulk, since each row would bring a parameter of its own, and a statement takes one: upsert the rows one by one in a transaction, `row.upsert(&mut tx)`, or give the parameter a column, and read it as `new.x`"
+)]
 pub trait RowOf<T: ?Sized, S: 'static = Main>: Borrow<T> + Sync {}
 
 impl<R, T, S: 'static> RowOf<T, S> for R

@@ -53,7 +53,7 @@ where
 pub fn upsert_stream<'e, T, I, E, S>(rows: I, executor: E) -> UpsertStream<'e, T, E>
 where
     I: RowStream<T, S> + 'e,
-    T: UpsertSpec<S> + InBulk<S> + Send + 'e,
+    T: UpsertSpec<S> + Send + 'e,
     E: ExecutorFor<T, S> + 'e,
     S: 'static,
 {

@@ -7,7 +7,7 @@ use crate::bulk::{GetOrInsertAll, InsertAllIfAbsent, RowStream, UpsertMany, Upse
 use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::executor::ExecutorFor;
-use crate::model::{InBulk, Main, RowOf, UpsertSpec};
+use crate::model::{Main, RowOf, UpsertSpec};
 use crate::returning::Upserted;
 use crate::schema::{self, SchemaCheck, SchemaExecutorFor};
 use crate::sql::Sql;
@@ -321,7 +321,7 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
     fn upsert_stream<'e, I, E>(rows: I, executor: E) -> UpsertStream<'e, Self, E>
     where
         I: RowStream<Self> + 'e,
-        Self: InBulk + Send + 'e,
+        Self: Send + 'e,
         E: ExecutorFor<Self> + 'e,
     {
         UpsertStream::new::<I, Main>(rows, executor)

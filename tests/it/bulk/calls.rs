@@ -114,6 +114,18 @@ where
     Ok(T::upsert_all(rows, pool).returning().await?)
 }
 
+/// Its upserts go one by one, and have methods for that.
+#[derive(Debug, Upsert)]
+#[upsert(table = "tags", conflict = "name", set(count = old.count + new.by))]
+#[upsert(name = "raise", conflict = "name", set(count = old.count + new.by), returning = "count")]
+struct WithParam {
+    name: String,
+    count: i64,
+    color: String,
+    #[upsert(param)]
+    by: i64,
+}
+
 #[derive(Debug, Upsert)]
 #[upsert(table = "sets", conflict = "k")]
 struct Key {
@@ -288,6 +300,17 @@ dialect_tests! {
         assert_eq!(stored.iter().map(|row| row.count).collect::<Vec<_>>(), [1, 2, 3]);
         assert!(stored.iter().all(|row| row.seen.is_some()));
         assert_eq!(Generic::upsert_all(&rows, &db.pool).await?, 3);
+        Ok(())
+    }
+
+    async fn rows_with_parameters_go_one_by_one(db: Db) -> Result<()> {
+        db.run(TAGS).await?;
+        let row = |by| WithParam { name: "a".to_owned(), count: 1, color: String::new(), by };
+        row(5).upsert(&db.pool).await?;
+        let mut tx = db.pool.begin().await?;
+        assert_eq!(row(5).raise(&mut tx).await?, 6);
+        assert_eq!(row(7).raise(&mut tx).await?, 13);
+        tx.commit().await?;
         Ok(())
     }
 

@@ -20,6 +20,11 @@ use crate::upsert::UpsertFuture;
 /// What a stream of rows may give: rows, or results of rows whose error can be boxed.
 ///
 /// It is implemented for `T` and for `Result<T, E>`, and is there to be named in bounds; see [`RowStream`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no row of `{T}`, nor a result of one",
+    label = "this stream does not give rows of `{T}`",
+    note = "the stream gives rows, or results of rows whose error turns into `Box<dyn Error + Send + Sync>`"
+)]
 pub trait IntoRow<T> {
     /// The row, or why there is none.
     fn into_row(self) -> Result<T, BoxDynError>;
@@ -61,6 +66,11 @@ impl<T, E: Into<BoxDynError>> IntoRow<T> for Result<T, E> {
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no stream of rows of `{T}`",
+    label = "not a stream of rows of `{T}`, or `{T}` cannot be sent in bulk",
+    note = "it takes a `futures_core::Stream` that is `Send`, of rows or of results of rows; `futures_util::stream::iter(rows)` makes one of a list, for which `{T}::upsert_all(&rows, …)` is there too"
+)]
 pub trait RowStream<T, S: 'static = Main>: Stream<Item: IntoRow<T>> + Send {}
 
 impl<I, T, S: 'static> RowStream<T, S> for I
@@ -110,7 +120,7 @@ impl<'e, T, E> UpsertStream<'e, T, E> {
     pub(crate) fn new<I, S>(rows: I, executor: E) -> Self
     where
         I: RowStream<T, S> + 'e,
-        T: UpsertSpec<S> + InBulk<S> + Send + 'e,
+        T: UpsertSpec<S> + Send + 'e,
         E: ExecutorFor<T, S> + 'e,
         S: 'static,
     {
