@@ -1,0 +1,10 @@
+use upsert::Upsert;
+
+#[derive(Upsert)]
+#[upsert(conflict = "email", bulk = "vlaues")]
+struct User {
+    email: String,
+    name: String,
+}
+
+fn main() {}
