@@ -34,7 +34,7 @@ pub(super) fn checks(model: &Model, texts: &Texts) -> TokenStream {
     let compatible = compatible.map(|(column, known)| compatible_types(model, column, known, span));
     let compared = columns.iter().enumerate();
     let compared = compared.map(|(column, known)| compare(model, column, known, span));
-    quote_spanned! {span=>
+    let checks = quote_spanned! {span=>
         /// A type for each column, for its name to be in the compiler's messages.
         #[allow(dead_code, non_camel_case_types)]
         mod __columns {
@@ -54,6 +54,11 @@ pub(super) fn checks(model: &Model, texts: &Texts) -> TokenStream {
                 }),
             );
         }
+    };
+    match model.name {
+        None => checks,
+        // The upserts of a struct share a block, and these names are each upsert's own.
+        Some(_) => quote_spanned!(span=> const _: () = { #checks };),
     }
 }
 
