@@ -234,9 +234,13 @@ impl Service {
         request.send_json(body).into()
     }
 
+    /// Without a body if that is null: the server closes a connection whose last request it did not read to its end.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         let request = self.agent.post(self.url(path));
-        request.send_json(body).into()
+        match body {
+            Value::Null => request.send_empty().into(),
+            body => request.send_json(body).into(),
+        }
     }
 
     /// A body that is sent as it is.
