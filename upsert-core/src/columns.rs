@@ -20,6 +20,9 @@ pub trait BindAll<DB: Dialect> {
 pub trait ReadAll<DB: Dialect>: Sized {
     /// Reads them; `first` is the place of the first.
     fn read_all(row: &DB::Row, first: usize) -> Result<Self, sqlx::Error>;
+
+    /// Adds their types in their order. What is asked of them is the same, so that the compiler has the answer already.
+    fn types(types: &mut FieldTypes<DB>);
 }
 
 /// The types of columns side by side: a tuple of two to sixteen.
@@ -48,6 +51,10 @@ macro_rules! tuple {
             #[inline]
             fn read_all(row: &DB::Row, first: usize) -> Result<Self, sqlx::Error> {
                 Ok(($(DB::get::<$ty>(row, first + $place)?,)+))
+            }
+
+            fn types(types: &mut FieldTypes<DB>) {
+                $(types.add::<$ty>();)+
             }
         }
 

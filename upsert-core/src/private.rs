@@ -16,8 +16,7 @@ pub use crate::model::{
 };
 pub use crate::patch::Patch;
 pub use crate::schema::{
-    Checked, FieldTypes, OneUpsert, SchemaCheck, SchemaExecutorFor, UpsertModels, check_schema,
-    check_schemas,
+    Checked, FieldTypes, SchemaCheck, SchemaExecutorFor, UpsertSpecs, check_schema, check_schemas,
 };
 pub use crate::sql::Sql;
 pub use crate::upsert::UpsertOne;

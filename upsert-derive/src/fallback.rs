@@ -59,7 +59,7 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
     let method = name.and_then(|name| method(derive, &spec, &output, name));
     // Once for the struct; the default upsert always has a stub.
     let schema = match name {
-        None => schema::impl_models(ident, &ty_generics, &model, &[]),
+        None => schema::impl_specs(derive, std::iter::empty()),
         Some(_) => TokenStream::new(),
     };
     let (spec_generics, _, spec_where) = spec.split_for_impl();

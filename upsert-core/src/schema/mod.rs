@@ -48,6 +48,53 @@ pub trait UpsertModels<DB: Dialect> {
     fn add_to(checked: &mut Checked<DB>);
 }
 
+impl<DB, T> UpsertModels<DB> for T
+where
+    DB: Dialect,
+    T: UpsertSpecs<All: AllUpserts<T, DB>>,
+{
+    fn add_to(checked: &mut Checked<DB>) {
+        <T::All as AllUpserts<T, DB>>::add_to(checked);
+    }
+}
+
+/// The list of a struct's upserts, which knows no database, so that it costs next to nothing to compile.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no upserts whose schema could be checked",
+    label = "this type does not derive `Upsert`",
+    note = "put `#[derive(upsert::Upsert)]` on the struct"
+)]
+pub trait UpsertSpecs {
+    /// The markers of its upserts: `(Main, (Named, ()))`.
+    type All;
+}
+
+/// The markers of upserts of `T`, all of which `DB` can store.
+pub trait AllUpserts<T, DB: Dialect> {
+    /// Adds them in their order.
+    fn add_to(checked: &mut Checked<DB>);
+}
+
+impl<T, DB: Dialect> AllUpserts<T, DB> for () {
+    fn add_to(_: &mut Checked<DB>) {}
+}
+
+impl<T, DB, S, Rest> AllUpserts<T, DB> for (S, Rest)
+where
+    DB: Dialect,
+    S: 'static,
+    T: UpsertModel<DB, S>,
+    Rest: AllUpserts<T, DB>,
+{
+    fn add_to(checked: &mut Checked<DB>) {
+        let mut types = FieldTypes::new();
+        T::types(&mut types);
+        let upsert = CheckedUpsert::new(T::MODEL, types.into_vec());
+        checked.upserts.push(upsert);
+        Rest::add_to(checked);
+    }
+}
+
 /// An executor on whose database the schema of `T` can be checked. Implemented for every [`UpsertExecutor`] by way of
 /// [`UpsertModels`].
 #[diagnostic::on_unimplemented(
@@ -186,27 +233,6 @@ impl<DB: Dialect> Checked<DB> {
     /// Adds all upserts of a struct.
     pub fn add<T: UpsertModels<DB>>(&mut self) {
         T::add_to(self);
-    }
-
-    /// Adds the upsert that `S` marks.
-    pub fn add_upsert<T: OneUpsert<DB, S>, S: 'static>(&mut self) {
-        T::add_to(self);
-    }
-}
-
-/// An [`UpsertModel`] in a where-clause of its own struct. With that trait there, its `Sync` would be asked of the struct
-/// once more, and a mistake reported twice.
-pub trait OneUpsert<DB: Dialect, S: 'static> {
-    #[doc(hidden)]
-    fn add_to(checked: &mut Checked<DB>);
-}
-
-impl<DB: Dialect, S: 'static, T: UpsertModel<DB, S>> OneUpsert<DB, S> for T {
-    fn add_to(checked: &mut Checked<DB>) {
-        let mut types = FieldTypes::new();
-        T::types(&mut types);
-        let upsert = CheckedUpsert::new(T::MODEL, types.into_vec());
-        checked.upserts.push(upsert);
     }
 }
 

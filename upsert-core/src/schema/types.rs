@@ -2,7 +2,6 @@
 
 use sqlx::{Database, Type};
 
-use super::SchemaRoom;
 use crate::columns::AllTypes;
 use crate::dialect::Dialect;
 
@@ -53,7 +52,7 @@ impl<DB: Dialect> FieldTypes<DB> {
         #[cfg(feature = "json")]
         self.0.push(FieldType {
             json: true,
-            ..<DB as SchemaRoom>::json_type()
+            ..DB::json_type()
         });
     }
 }

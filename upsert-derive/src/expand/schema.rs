@@ -1,52 +1,38 @@
 //! What the check of the schema asks of a struct: all its upserts, and the types of its fields.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote;
+use syn::DeriveInput;
 use syn::ext::IdentExt;
-use syn::{Generics, Ident, TypeGenerics, parse_quote};
 
 use super::{bounds, named};
 use crate::model::{Bind, Field, Insert, Model, Output};
 use crate::types;
 
-/// The list of a struct's upserts, and its own methods where no trait has them.
+/// The list of a struct's upserts, and its own method where no trait has it.
 pub(super) fn impl_schema(models: &[Model]) -> TokenStream {
     let Some(first) = models.first() else {
         return TokenStream::new();
     };
-    let ident = &first.derive.ident;
-    let (_, ty_generics, _) = first.derive.generics.split_for_impl();
-    let markers: Vec<_> = models
-        .iter()
-        .map(|model| named::marker_path(model.name))
-        .collect();
-    let mut generics = bounds::without_defaults(first.derive.generics.clone());
-    generics.params.push(parse_quote!(__DB: __upsert::Dialect));
-    let predicates = &mut generics.make_where_clause().predicates;
-    for marker in &markers {
-        predicates.push(parse_quote!(Self: __upsert::OneUpsert<__DB, #marker>));
-    }
-    let list = impl_models(ident, &ty_generics, &generics, &markers);
+    let markers = models.iter().map(|model| named::marker_path(model.name));
+    let list = impl_specs(first.derive, markers);
     let method = first.name.map(|_| check_method(first));
     quote!(#list #method)
 }
 
-/// `checked.add_upsert::<User, Main>(); checked.add_upsert::<User, Named>();`
-pub(crate) fn impl_models(
-    ident: &Ident,
-    ty_generics: &TypeGenerics,
-    generics: &Generics,
-    markers: &[TokenStream],
+/// `type All = (Main, (Named, ()))`
+pub(crate) fn impl_specs(
+    derive: &DeriveInput,
+    markers: impl DoubleEndedIterator<Item = TokenStream>,
 ) -> TokenStream {
-    let (impl_generics, _, where_clause) = generics.split_for_impl();
-    // As for the other traits: under the span of a derive, the compiler would advise to implement it by hand.
-    let models = quote_spanned!(ident.span()=> __upsert::UpsertModels<__DB>);
+    let ident = &derive.ident;
+    let generics = bounds::without_defaults(derive.generics.clone());
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let all = markers.rfold(quote!(()), |rest, marker| quote!((#marker, #rest)));
     quote! {
         #[automatically_derived]
-        impl #impl_generics #models for #ident #ty_generics #where_clause {
-            fn add_to(__checked: &mut __upsert::Checked<__DB>) {
-                #(__checked.add_upsert::<Self, #markers>();)*
-            }
+        impl #impl_generics __upsert::UpsertSpecs for #ident #ty_generics #where_clause {
+            type All = #all;
         }
     }
 }
@@ -73,11 +59,7 @@ fn check_method(model: &Model) -> TokenStream {
 
 /// The part of the model that only the check of the schema reads: names, by what is to be asked of them.
 pub(super) fn model_fields(model: &Model) -> TokenStream {
-    let all: Vec<_> = model
-        .fields
-        .iter()
-        .filter(|field| is_known(model, field))
-        .collect();
+    let all: Vec<_> = known(model).map(|(_, field)| field).collect();
     let names = |is: &dyn Fn(&Field) -> bool| {
         let names: Vec<_> = all
             .iter()
@@ -112,17 +94,14 @@ pub(super) fn model_fields(model: &Model) -> TokenStream {
     }
 }
 
-/// The body of `types`: the type of each field that is bound or read, in the order of the struct. Of the others the impl knows
-/// nothing.
+/// The body of `types`: the type of each field that is bound or read. Of the others the impl knows nothing.
 pub(super) fn field_types(model: &Model) -> TokenStream {
-    let typed: Vec<_> = model
-        .fields
-        .iter()
-        .enumerate()
-        .filter(|(index, field)| is_known(model, field) && is_typed(model, *index, field))
-        .map(|(_, field)| field)
-        .collect();
-    let runs = typed.chunk_by(|left, right| !left.json && !right.json);
+    let typed = known(model).filter(|(index, field)| is_typed(model, *index, field));
+    let typed: Vec<_> = typed.map(|(_, field)| field).collect();
+    // The same tuples as in `from_returning`, where the whole struct comes back.
+    let is_read = matches!(model.output, Output::This(_));
+    let is_plain = |field: &Field| !field.json && (!is_read || field.column.is_some());
+    let runs = typed.chunk_by(|left, right| is_plain(left) && is_plain(right));
     let adds = runs
         .flat_map(|run| run.chunks(super::LONGEST_TUPLE))
         .map(|run| match run {
@@ -133,20 +112,24 @@ pub(super) fn field_types(model: &Model) -> TokenStream {
             }
             run => {
                 let types = run.iter().map(|field| field.ty);
-                quote!(__types.add_all::<(#(#types,)*)>();)
+                if is_read {
+                    quote!(<(#(#types,)*) as __upsert::ReadAll<__DB>>::types(__types);)
+                } else {
+                    quote!(__types.add_all::<(#(#types,)*)>();)
+                }
             }
         });
     quote!(#(#adds)*)
 }
 
-/// Whether the field has a column, or is bound without one.
-fn is_known(model: &Model, field: &Field) -> bool {
-    let is_this = |index: &usize| model.fields[*index].ident == field.ident;
-    field.column.is_some()
-        || model.binds.iter().any(|bind| match bind {
-            Bind::Value(index) => is_this(index),
-            Bind::IsSet(_) => false,
-        })
+/// The fields with a column in their order, then those that are bound without one.
+fn known<'a>(model: &'a Model) -> impl Iterator<Item = (usize, &'a Field<'a>)> {
+    let fields = || model.fields.iter().enumerate();
+    let columns = fields().filter(|(_, field)| field.column.is_some());
+    let params = fields().filter(|(index, field)| {
+        field.column.is_none() && model.binds.contains(&Bind::Value(*index))
+    });
+    columns.chain(params)
 }
 
 /// Whether the statements bind the field or read it, so that the impl asks something of its type.
