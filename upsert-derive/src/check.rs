@@ -380,6 +380,9 @@ pub(crate) fn suits(draft: &Draft, value: Kind, expr: &SynExpr, faults: &mut Fau
     } else if !alike(column, value) {
         let advice = match column {
             Kind::Text if value.is_number() => "; `cast(…, \"text\")` makes a text of a number",
+            Kind::Time(_) if value == Kind::Text => {
+                "; databases differ in how they read a time, so give it as a field or a `param`, or write `sql(\"…\")`"
+            }
             _ => "",
         };
         faults.over(

@@ -353,11 +353,10 @@ fn read_comparison(
     Some(Expr::Compare(comparison, Box::new(left), Box::new(right)))
 }
 
-/// Whether two kinds can stand in one place: equal, both numbers, or not known to be otherwise. A time may be given as a text.
+/// Whether two kinds can stand in one place: equal, both numbers, or not known to be otherwise.
 pub(crate) fn alike(one: Kind, two: Kind) -> bool {
     match (one, two) {
         (Kind::Unknown | Kind::Bytes, _) | (_, Kind::Unknown | Kind::Bytes) => true,
-        (Kind::Time(_), Kind::Text) | (Kind::Text, Kind::Time(_)) => true,
         _ => one == two || (one.is_number() && two.is_number()),
     }
 }
