@@ -11,6 +11,7 @@ mod numbers;
 mod options;
 mod postgres;
 mod sizes;
+mod sqlite;
 mod streams;
 mod targets;
 
@@ -28,6 +29,7 @@ pub(crate) fn register(registry: &mut Registry) {
     options::register(registry);
     postgres::register(registry);
     sizes::register(registry);
+    sqlite::register(registry);
     streams::register(registry);
     targets::register(registry);
 }

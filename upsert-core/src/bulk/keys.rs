@@ -20,6 +20,9 @@ pub enum KeyOrder {
         /// Whether case does not count.
         fold: bool,
     },
+    /// As `Bytes`, for values whose first byte is one of these; nobody knows of the others. SQLite's begin with their storage
+    /// class.
+    Classes(&'static [u8]),
     /// Nobody knows.
     Unknown,
 }
@@ -43,6 +46,13 @@ impl KeyParts {
         self.ends.push(Some(self.bytes.len()));
     }
 
+    /// A part that begins with its class.
+    #[cfg(feature = "_sqlite")]
+    pub(crate) fn push_in_class(&mut self, class: u8, bytes: &[u8]) {
+        self.bytes.push(class);
+        self.push(bytes);
+    }
+
     pub(crate) fn push_null(&mut self) {
         self.ends.push(None);
     }
@@ -51,6 +61,12 @@ impl KeyParts {
     #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn count(&self) -> usize {
         self.ends.len()
+    }
+
+    /// The bytes of all parts.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// How many bytes the parts are.
@@ -77,6 +93,12 @@ impl KeyParts {
             let order = orders.get(place).copied().unwrap_or(KeyOrder::Bytes);
             match (part, order) {
                 (None, _) => {}
+                (Some(part), KeyOrder::Classes(classes)) => {
+                    if !part.first().is_some_and(|class| classes.contains(class)) {
+                        return false;
+                    }
+                    to.extend_from_slice(part);
+                }
                 (Some(part), KeyOrder::Bytes | KeyOrder::Unknown) => to.extend_from_slice(part),
                 (Some(part), KeyOrder::Text { fold }) => {
                     let spaces = part.iter().rev().take_while(|byte| **byte == b' ').count();

@@ -12,7 +12,7 @@ use crate::model::{KeyEquality, Model};
 /// What the database was asked about the table before the batch.
 #[derive(Debug, Clone, Default)]
 pub struct Look {
-    /// How each column of the key compares, in the order of `Model::key`.
+    /// How each column of the key compares, in the order of `Model::key`; empty where nobody has asked.
     pub(crate) orders: Vec<KeyOrder>,
     /// Whether rows have to go in a VALUES list, since the database has types that arrays do not hold.
     pub(crate) in_values: bool,
@@ -68,7 +68,7 @@ impl<'j> Job<'j> {
         let model = rows.model();
         let mut careful = careful || look.orders.contains(&KeyOrder::Unknown);
         let mut keys = Keys::default();
-        if DB::SORTS {
+        if DB::TELLS_BY_KEY {
             keys = match Keys::encode::<DB>(rows, range.clone(), &look.orders)? {
                 Some(keys) if !careful => keys,
                 _ => {
@@ -76,6 +76,8 @@ impl<'j> Job<'j> {
                     Keys::encode::<DB>(rows, range.clone(), &[])?.unwrap_or_default()
                 }
             };
+        } else if !look.orders.is_empty() {
+            keys = Keys::encode::<DB>(rows, range.clone(), &look.orders)?.unwrap_or_default();
         }
         let way = DB::way(model, operation, look, careful);
         let (limit, distinct) = match way {

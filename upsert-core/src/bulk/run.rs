@@ -67,7 +67,8 @@ async fn run_in_span<DB: Dialect>(
             "`commit_each_chunk` cannot commit a transaction of yours; pass the pool or a connection outside a transaction",
         ));
     }
-    let look = DB::look(conn, model).await?;
+    let sortable = if settings.keep_order { 0 } else { count };
+    let look = DB::look(conn, model, sortable).await?;
     let mut tally = Tally {
         span,
         on_progress,

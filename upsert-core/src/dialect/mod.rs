@@ -70,9 +70,9 @@ pub trait Dialect:
     #[doc(hidden)]
     const BEGIN: &'static str;
 
-    /// Whether concurrent batches need an order.
+    /// Whether the keys of a batch have to be known: to lock rows in their order, and to tell those that come back by them.
     #[doc(hidden)]
-    const SORTS: bool;
+    const TELLS_BY_KEY: bool;
 
     /// Whether a statement fails that finds two of its rows equal.
     #[doc(hidden)]
@@ -203,11 +203,12 @@ pub trait Dialect:
     #[doc(hidden)]
     fn way(model: &'static Model, operation: Operation, look: &Look, careful: bool) -> Way;
 
-    /// Asks what a batch has to know of the table.
+    /// Asks what a batch has to know of the table; `rows` may go in the order of their keys.
     #[doc(hidden)]
     fn look(
         conn: &mut Self::Connection,
         model: &'static Model,
+        rows: usize,
     ) -> impl Future<Output = Result<Look, Error>> + Send;
 
     /// The binds of a statement of about so many rows, with none of them yet.

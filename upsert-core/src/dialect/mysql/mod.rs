@@ -69,7 +69,7 @@ impl Dialect for MySql {
     const NAME: &'static str = "mysql";
     /// Not `BEGIN`, which opens a block of code in MariaDB's `sql_mode=ORACLE`.
     const BEGIN: &'static str = "START TRANSACTION";
-    const SORTS: bool = true;
+    const TELLS_BY_KEY: bool = true;
     const AMBIGUITY_IS_AN_ERROR: bool = false;
     const BUSY_IS_A_CONFLICT: bool = false;
 
@@ -103,7 +103,11 @@ impl Dialect for MySql {
         many::way(model, operation, careful)
     }
 
-    async fn look(conn: &mut MySqlConnection, model: &'static Model) -> Result<Look, Error> {
+    async fn look(
+        conn: &mut MySqlConnection,
+        model: &'static Model,
+        _: usize,
+    ) -> Result<Look, Error> {
         schema::look(conn, model).await
     }
 

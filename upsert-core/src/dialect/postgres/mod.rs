@@ -51,7 +51,7 @@ impl Dialect for Postgres {
     const BEGIN_SURVIVES_DROP: bool = false;
     const NAME: &'static str = "postgres";
     const BEGIN: &'static str = "BEGIN";
-    const SORTS: bool = true;
+    const TELLS_BY_KEY: bool = true;
     const AMBIGUITY_IS_AN_ERROR: bool = true;
     const BUSY_IS_A_CONFLICT: bool = false;
 
@@ -100,7 +100,7 @@ impl Dialect for Postgres {
         many::way(model, operation, look, careful)
     }
 
-    async fn look(conn: &mut PgConnection, model: &'static Model) -> Result<Look, Error> {
+    async fn look(conn: &mut PgConnection, model: &'static Model, _: usize) -> Result<Look, Error> {
         many::look(conn, model).await
     }
 

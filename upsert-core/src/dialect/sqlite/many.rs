@@ -1,9 +1,9 @@
-//! Many rows on SQLite: a VALUES list as long as there are binds for it, in the caller's order.
+//! Many rows on SQLite: a VALUES list as long as there are binds for it.
 
-use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Encode, Executor, Type};
+use std::fmt::Write;
 
 use super::Returning;
 use crate::bulk::{
@@ -143,6 +143,7 @@ fn suppressed(model: &'static Model) -> Error {
 #[derive(Default)]
 pub struct Key {
     parts: KeyParts,
+    shown: String,
 }
 
 impl AsMut<KeyParts> for Key {
@@ -157,10 +158,72 @@ impl Sink<Sqlite> for Key {
         T: Encode<'q, Sqlite> + Type<Sqlite>,
     {
         let mut buffer = SqliteArgumentsBuffer::default();
-        match value.encode(&mut buffer)? {
-            IsNull::No => self.parts.push(format!("{buffer:?}").as_bytes()),
-            IsNull::Yes => self.parts.push_null(),
+        if value.encode(&mut buffer)?.is_null() {
+            self.parts.push_null();
+            return Ok(());
+        }
+        self.shown.clear();
+        // Writing to a `String` does not fail.
+        let _ = write!(self.shown, "{buffer:?}");
+        let (class, value) = class_and_value(&self.shown);
+        match (class, value.parse::<i64>()) {
+            // The order of the bytes is that of the numbers.
+            (b'i', Ok(number)) => {
+                let bytes = (number ^ i64::MIN).to_be_bytes();
+                self.parts.push_in_class(class, &bytes);
+            }
+            _ => self.parts.push_in_class(class, value.as_bytes()),
         }
         Ok(())
+    }
+}
+
+/// The storage class of a value, by a letter, and the value; `?` and all of it, if it is shown in a way that nobody knows.
+fn class_and_value(shown: &str) -> (u8, &str) {
+    let inner = || {
+        let list = shown.strip_prefix("SqliteArgumentsBuffer([")?;
+        let (class, value) = list.strip_suffix(")])")?.split_once('(')?;
+        let (class, value) = match class {
+            "Int" | "Int64" => (b'i', value),
+            "Text" | "TextSlice" => (b't', value.strip_prefix('"')?.strip_suffix('"')?),
+            "Blob" => (b'b', value),
+            _ => return None,
+        };
+        Some((class, value))
+    };
+    inner().unwrap_or((b'?', shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key<'q, T>(value: T) -> Vec<u8>
+    where
+        T: Encode<'q, Sqlite> + Type<Sqlite>,
+    {
+        let mut key = Key::default();
+        key.put(value).expect("encoded");
+        key.parts.bytes().to_vec()
+    }
+
+    #[test]
+    fn the_order_of_integers_is_theirs() {
+        let keys = [i64::MIN, -256, -1, 0, 1, 255, 256, i64::MAX].map(key);
+        assert!(keys.is_sorted());
+        assert_eq!(key(7_i16), key(7_i64));
+        assert_eq!(key(7_i32)[0], b'i');
+    }
+
+    #[test]
+    fn values_of_all_classes_are_told_apart() {
+        assert_eq!(key("7"), key(String::from("7")));
+        assert_eq!(key("7")[0], b't');
+        assert_eq!(key("a\")])")[0], b't');
+        assert_ne!(key("a"), key("a\0"));
+        assert!([key("a"), key("a "), key("ab")].is_sorted());
+        assert_eq!(key(vec![7_u8])[0], b'b');
+        // It may be equal to an integer.
+        assert_eq!(key(7.0)[0], b'?');
     }
 }

@@ -17,8 +17,10 @@ use crate::sink::Sink;
 use crate::sql::Sql;
 use crate::value::Json;
 
+mod catalogue;
 mod error;
 mod many;
+mod order;
 mod schema;
 
 /// Runs a call, and once more with a schema read anew where it found no index.
@@ -60,8 +62,7 @@ impl Dialect for Sqlite {
     const BEGIN_SURVIVES_DROP: bool = true;
     const NAME: &'static str = "sqlite";
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
-    /// There is one writer at a time.
-    const SORTS: bool = false;
+    const TELLS_BY_KEY: bool = false;
     const AMBIGUITY_IS_AN_ERROR: bool = false;
     const BUSY_IS_A_CONFLICT: bool = true;
 
@@ -99,9 +100,21 @@ impl Dialect for Sqlite {
         many::way(model, operation, careful)
     }
 
-    /// Rows go in their order, so nothing has to be known.
-    async fn look(_: &mut SqliteConnection, _: &'static Model) -> Result<Look, Error> {
-        Ok(Look::default())
+    /// What is not found out because of an error is no reason to fail: the rows then go in the order given.
+    async fn look(
+        conn: &mut SqliteConnection,
+        model: &'static Model,
+        rows: usize,
+    ) -> Result<Look, Error> {
+        let orders = if rows < order::ROWS {
+            Vec::new()
+        } else {
+            order::key_orders(conn, model).await.unwrap_or_default()
+        };
+        Ok(Look {
+            orders,
+            in_values: false,
+        })
     }
 
     async fn run_chunk(

@@ -4,6 +4,7 @@ use sqlx::error::DatabaseError;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow, SqliteTypeInfo};
 use sqlx::{AssertSqlSafe, Executor, Row, Type, TypeInfo};
 
+use super::catalogue::{Affinity, Declared, Index, declared_columns, is_view, unique_indexes};
 use super::error;
 use crate::dialect::Dialect;
 use crate::model::{IndexPart, Model};
@@ -11,9 +12,6 @@ use crate::model::{IndexPart, Model};
 use crate::schema::FieldType;
 use crate::schema::rules::{self, Column, Repair, Table, Value, quote};
 use crate::schema::{CheckedUpsert, Finding, SchemaReport, SchemaRoom, Severity};
-
-/// `hidden` of a generated column, virtual or stored.
-const GENERATED: [i64; 2] = [2, 3];
 
 impl SchemaRoom for Sqlite {
     #[cfg(feature = "json")]
@@ -58,69 +56,6 @@ impl SchemaRoom for Sqlite {
         }
         check_names(conn, model, &table, report).await
     }
-}
-
-/// A column as the table declares it.
-struct Declared {
-    name: String,
-    ty: String,
-    not_null: bool,
-    has_default: bool,
-    /// The place in the primary key, counted from one.
-    primary: i64,
-    generated: bool,
-}
-
-async fn declared_columns(
-    conn: &mut SqliteConnection,
-    model: &'static Model,
-) -> Result<Vec<Declared>, sqlx::Error> {
-    let sql = "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1, ?2)";
-    let rows = ask(conn, sql, &name_and_schema(model)).await?;
-    let column = |row: &SqliteRow| {
-        Ok(Declared {
-            name: row.try_get(0)?,
-            ty: row.try_get(1)?,
-            not_null: row.try_get(2)?,
-            has_default: row.try_get(3)?,
-            primary: row.try_get(4)?,
-            generated: GENERATED.contains(&row.try_get(5)?),
-        })
-    };
-    rows.iter().map(column).collect()
-}
-
-/// The name as it is, then the schema, if the model names one.
-fn name_and_schema(model: &Model) -> [Option<&'static str>; 2] {
-    match model.table.split_once('.') {
-        Some((schema, table)) => [Some(table), Some(schema)],
-        None => [Some(model.table), None],
-    }
-}
-
-async fn ask(
-    conn: &mut SqliteConnection,
-    sql: &'static str,
-    values: &[Option<&'static str>],
-) -> Result<Vec<SqliteRow>, sqlx::Error> {
-    let query = values
-        .iter()
-        .fold(sqlx::query(sql), |query, value| query.bind(*value));
-    conn.fetch_all(query.persistent(false)).await
-}
-
-/// A view of this name, which has no constraints of its own.
-async fn is_view(conn: &mut SqliteConnection, model: &'static Model) -> Result<bool, sqlx::Error> {
-    let [name, schema] = name_and_schema(model);
-    let list = match schema {
-        Some(schema) => format!("{}.sqlite_master", quote(schema, '"')),
-        None => {
-            "(SELECT * FROM temp.sqlite_master UNION ALL SELECT * FROM sqlite_master)".to_owned()
-        }
-    };
-    let sql = format!("SELECT 1 FROM {list} WHERE type = 'view' AND lower(name) = lower(?1)");
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(name).persistent(false);
-    Ok(!conn.fetch_all(query).await?.is_empty())
 }
 
 fn table(declared: &[Declared], indexes: &[Index], is_view: bool) -> Table {
@@ -174,35 +109,6 @@ impl Repair for SqliteRepair {
 
     fn change_type(&self, _: &str, _: &str) -> Option<String> {
         None
-    }
-}
-
-/// What a column makes of the values that are stored in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Affinity {
-    Integer,
-    Text,
-    Blob,
-    Real,
-    Numeric,
-}
-
-impl Affinity {
-    /// The rules of <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>, in their order.
-    fn of(declared: &str) -> Self {
-        let declared = declared.to_ascii_uppercase();
-        let has = |words: &[&str]| words.iter().any(|word| declared.contains(word));
-        if has(&["INT"]) {
-            Self::Integer
-        } else if has(&["CHAR", "CLOB", "TEXT"]) {
-            Self::Text
-        } else if declared.is_empty() || has(&["BLOB"]) {
-            Self::Blob
-        } else if has(&["REAL", "FLOA", "DOUB"]) {
-            Self::Real
-        } else {
-            Self::Numeric
-        }
     }
 }
 
@@ -260,68 +166,6 @@ fn stored(sent: &SqliteTypeInfo, affinity: Affinity) -> Option<SqliteTypeInfo> {
         ("TEXT" | "DATE" | "TIME" | "DATETIME", _) => Some(text),
         _ => None,
     }
-}
-
-/// A unique index, and what may keep it from standing behind a target.
-struct Index {
-    /// `("tenant", "email" COLLATE NOCASE)`, for messages.
-    shown: String,
-    columns: Vec<IndexedColumn>,
-    is_primary: bool,
-    is_partial: bool,
-}
-
-struct IndexedColumn {
-    /// None for an expression.
-    name: Option<String>,
-    collation: String,
-}
-
-async fn unique_indexes(
-    conn: &mut SqliteConnection,
-    model: &'static Model,
-) -> Result<Vec<Index>, sqlx::Error> {
-    let sql = "SELECT i.name, i.origin = 'pk', i.partial, x.name, x.coll \
-               FROM pragma_index_list(?1, ?2) AS i, pragma_index_xinfo(i.name, ?2) AS x \
-               WHERE i.\"unique\" AND x.key ORDER BY i.seq, x.seqno";
-    let mut indexes: Vec<(String, Index)> = Vec::new();
-    for row in ask(conn, sql, &name_and_schema(model)).await? {
-        let name: String = row.try_get(0)?;
-        if indexes.last().is_none_or(|(last, _)| *last != name) {
-            let index = Index {
-                shown: String::new(),
-                columns: Vec::new(),
-                is_primary: row.try_get(1)?,
-                is_partial: row.try_get(2)?,
-            };
-            indexes.push((name, index));
-        }
-        if let Some((_, index)) = indexes.last_mut() {
-            index.columns.push(IndexedColumn {
-                name: row.try_get(3)?,
-                collation: row.try_get(4)?,
-            });
-        }
-    }
-    let shown = indexes.into_iter().map(|(name, index)| {
-        let columns = index.columns.iter().map(|column| {
-            let name = column.name.as_deref().unwrap_or("an expression");
-            match column.collation.as_str() {
-                "BINARY" => name.to_owned(),
-                collation => format!("{name} COLLATE {collation}"),
-            }
-        });
-        let columns = columns.collect::<Vec<_>>().join(", ");
-        let partial = match index.is_partial {
-            true => ", which is partial",
-            false => "",
-        };
-        Index {
-            shown: format!("`{name}` over ({columns}){partial}"),
-            ..index
-        }
-    });
-    Ok(shown.collect())
 }
 
 /// SQLite finds the index when the statement is prepared, and compares all of it: columns, expressions, predicate.
@@ -526,27 +370,5 @@ mod tests {
     fn names_are_told_from_texts() {
         let sql = r#"SELECT "a""b", 'it''s "no" name' FROM "t" WHERE "x" = 'y'"#;
         assert_eq!(names_in_double_quotes(sql), ["a\"b", "t", "x"]);
-    }
-
-    #[test]
-    fn affinities_are_those_of_the_documentation() {
-        let types = [
-            "BIGINT",
-            "VARCHAR(9)",
-            "",
-            "DOUBLE",
-            "STRING",
-            "FLOATING POINT",
-        ];
-        let affinities = types.map(Affinity::of);
-        let expected = [
-            Affinity::Integer,
-            Affinity::Text,
-            Affinity::Blob,
-            Affinity::Real,
-            Affinity::Numeric,
-            Affinity::Integer,
-        ];
-        assert_eq!(affinities, expected);
     }
 }
