@@ -383,6 +383,9 @@ pub(crate) fn suits(draft: &Draft, value: Kind, expr: &SynExpr, faults: &mut Fau
             Kind::Time(_) if value == Kind::Text => {
                 "; databases differ in how they read a time, so give it as a field or a `param`, or write `sql(\"…\")`"
             }
+            Kind::Bytes | Kind::Document => {
+                "; databases differ in what they make of it, so give it as a field or a `param`, or write `sql(\"…\")`"
+            }
             _ => "",
         };
         faults.over(
@@ -408,7 +411,7 @@ pub(crate) fn newer(column: &Named, draft: Option<&Draft>, faults: &mut Faults) 
             column.span,
             format!("`{}` is not a value that the struct brings, so no row is newer by it; name a version or a timestamp of the row's own", column.name),
         );
-    } else if draft.json || matches!(draft.kind(), Kind::Bool | Kind::Bytes) {
+    } else if matches!(draft.kind(), Kind::Bool | Kind::Bytes | Kind::Document) {
         faults.at(
             column.span,
             format!(

@@ -294,7 +294,7 @@ impl Kinds for Model<'_> {
     fn of_field(&self, field: usize) -> Kind {
         let field = &self.fields[field];
         if field.json {
-            Kind::Bytes
+            Kind::Document
         } else {
             types::kind(field.ty)
         }
@@ -305,7 +305,7 @@ impl Column<'_> {
     /// What kind of value it holds; a document is none that can be computed with.
     pub(crate) fn kind(&self) -> Kind {
         if self.json {
-            Kind::Bytes
+            Kind::Document
         } else {
             types::kind(self.ty)
         }
@@ -332,7 +332,7 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn kind(&self) -> Kind {
         if self.json {
-            Kind::Bytes
+            Kind::Document
         } else {
             types::kind(self.ty)
         }
@@ -561,7 +561,7 @@ fn scope_columns(fields: &[parse::Field], drafts: &[Draft]) -> Vec<ScopeColumn> 
         ScopeColumn {
             names: [name.clone(), name],
             kind: if field.json.is_some() {
-                Kind::Bytes
+                Kind::Document
             } else {
                 types::kind(field.ty)
             },

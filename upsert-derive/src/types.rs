@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Text,
     Bool,
     Bytes,
+    /// Whatever the type is, it is stored as JSON.
+    Document,
     Time(Clock),
     /// A type of the user's, or an alias.
     Unknown,
@@ -143,7 +145,8 @@ impl Display for Kind {
             Self::Float | Self::Decimal => "a number with a fraction",
             Self::Text => "a text",
             Self::Bool => "true or false",
-            Self::Bytes => "a sequence of bytes",
+            Self::Bytes => "bytes or a list",
+            Self::Document => "a JSON document",
             Self::Time(_) => "a time",
             Self::Unknown => "something else",
         })
@@ -158,7 +161,12 @@ impl Kind {
             Self::Time(clock) => Some(clock),
             Self::Integer => Some(Clock::Seconds),
             Self::Unknown => Some(Clock::Instant),
-            Self::Float | Self::Decimal | Self::Text | Self::Bool | Self::Bytes => None,
+            Self::Float
+            | Self::Decimal
+            | Self::Text
+            | Self::Bool
+            | Self::Bytes
+            | Self::Document => None,
         }
     }
 

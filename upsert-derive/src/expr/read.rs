@@ -356,7 +356,7 @@ fn read_comparison(
 /// Whether two kinds can stand in one place: equal, both numbers, or not known to be otherwise.
 pub(crate) fn alike(one: Kind, two: Kind) -> bool {
     match (one, two) {
-        (Kind::Unknown | Kind::Bytes, _) | (_, Kind::Unknown | Kind::Bytes) => true,
+        (Kind::Unknown, _) | (_, Kind::Unknown) => true,
         _ => one == two || (one.is_number() && two.is_number()),
     }
 }

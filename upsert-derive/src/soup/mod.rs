@@ -214,7 +214,6 @@ impl Soup<'_, '_> {
                 8 => "now".to_owned(),
                 9 => "param".to_owned(),
                 10 => "skip".to_owned(),
-                // Documents and bytes go with anything, as far as the derive can see.
                 11 if gives == Gives::Other => "json".to_owned(),
                 12 => {
                     let name = self
@@ -246,6 +245,10 @@ impl Soup<'_, '_> {
             names.push(self.any_field().0.trim_start_matches("r#"));
         }
         names.join(", ")
+    }
+
+    fn has(&self, gives: Gives) -> bool {
+        self.fields.iter().any(|(.., found)| *found == gives)
     }
 
     fn column_of(&mut self, gives: Gives) -> &'static str {
@@ -306,8 +309,8 @@ impl Soup<'_, '_> {
                 0 => format!("lower({})", self.expression(gives, depth)),
                 1 => format!("upper({})", self.expression(gives, depth)),
                 2 => format!("cast({}, \"text\")", self.number(depth)),
-                // Nobody sees what kind of value literal SQL gives.
-                3 => {
+                // Nobody sees what kind of value literal SQL gives, so it has to be the right one here.
+                3 if self.has(Gives::Text) => {
                     let column = self.column_of(Gives::Text);
                     format!("concat(sql(\"trim({{new.{column}}})\"), \"\")")
                 }
