@@ -5,15 +5,14 @@
 use sqlx::error::BoxDynError;
 use sqlx::{Decode, Encode, Type};
 
-use crate::bulk::BatchSink;
 use crate::dialect::Dialect;
 use crate::schema::FieldTypes;
-use crate::sink::Sink;
+use crate::sink::{Put, Sink};
 
 /// References to values, to be bound one after the other: a tuple of two to sixteen.
 pub trait BindAll<DB: Dialect> {
     /// Binds them in their order.
-    fn bind_all(self, sink: &mut BatchSink<'_, DB>) -> Result<(), BoxDynError>;
+    fn bind_all(self, sink: &mut Sink<'_, DB>) -> Result<(), BoxDynError>;
 }
 
 /// Values that come back in columns side by side: a tuple of two to sixteen.
@@ -38,7 +37,7 @@ macro_rules! tuple {
             $($ty: Encode<'q, DB> + Type<DB>),+
         {
             #[inline]
-            fn bind_all(self, sink: &mut BatchSink<'_, DB>) -> Result<(), BoxDynError> {
+            fn bind_all(self, sink: &mut Sink<'_, DB>) -> Result<(), BoxDynError> {
                 $(sink.put(self.$place)?;)+
                 Ok(())
             }

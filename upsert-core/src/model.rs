@@ -5,9 +5,9 @@ use sqlx::error::BoxDynError;
 use std::borrow::Borrow;
 
 use crate::array::ArrayType;
-use crate::bulk::BatchSink;
 use crate::dialect::Dialect;
 use crate::schema::FieldTypes;
+use crate::sink::Sink;
 
 /// The marker of a struct's default upsert, as against its named ones.
 #[derive(Debug, Clone, Copy)]
@@ -53,16 +53,16 @@ pub trait UpsertSpec<S: 'static = Main> {
 pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
     /// Gives the columns that the insert writes, in the order of `Model::bound`.
     #[doc(hidden)]
-    fn bind(&self, sink: &mut BatchSink<'_, DB>) -> Result<(), BoxDynError>;
+    fn bind(&self, sink: &mut Sink<'_, DB>) -> Result<(), BoxDynError>;
 
     /// Gives the columns of the conflict target, in the order of `Model::key`.
     #[doc(hidden)]
-    fn bind_key(&self, sink: &mut BatchSink<'_, DB>) -> Result<(), BoxDynError>;
+    fn bind_key(&self, sink: &mut Sink<'_, DB>) -> Result<(), BoxDynError>;
 
     /// Gives one value, for statements that take the binds more than once or in another order. Models without such statements
     /// do not have it.
     #[doc(hidden)]
-    fn bind_one(&self, place: usize, sink: &mut BatchSink<'_, DB>) -> Result<(), BoxDynError> {
+    fn bind_one(&self, place: usize, sink: &mut Sink<'_, DB>) -> Result<(), BoxDynError> {
         let _ = (place, sink);
         unreachable!("the statements of this model take their binds in order")
     }
@@ -75,7 +75,7 @@ pub trait UpsertModel<DB: Dialect, S: 'static = Main>: UpsertSpec<S> + Sync {
     #[doc(hidden)]
     fn returned_key(
         row: &<DB as Database>::Row,
-        sink: &mut BatchSink<'_, DB>,
+        sink: &mut Sink<'_, DB>,
     ) -> Result<(), sqlx::Error>;
 
     /// Adds the types of the fields that are bound or read, in the order of `Model::fields`.

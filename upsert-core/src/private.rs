@@ -2,7 +2,7 @@
 
 pub use crate::accumulate::Accumulate;
 pub use crate::array::{ArrayOf, ArrayType, HasArray, WithoutArray};
-pub use crate::bulk::{BatchSink, RowStream, UpsertMany, UpsertStream};
+pub use crate::bulk::{RowStream, UpsertMany, UpsertStream};
 pub use crate::capability::{
     NamedConstraint, NotMySql, NotPostgres, NotSqlite, NullsNotDistinct, OrdersInstants,
     PartialIndex,
@@ -18,6 +18,7 @@ pub use crate::patch::Patch;
 pub use crate::schema::{
     Checked, FieldTypes, SchemaCheck, SchemaExecutorFor, UpsertSpecs, check_schema, check_schemas,
 };
+pub use crate::sink::Sink;
 pub use crate::sql::Sql;
 pub use crate::upsert::UpsertOne;
 pub use crate::value::{Bind, Column, Json, Read, Returned};
@@ -66,7 +67,7 @@ pub fn sql_of<DB: Dialect>(model: &'static Model) -> Sql {
 
 /// Binds whether a `Patch` is `Set`.
 pub fn add_is_set<DB: Dialect, T>(
-    sink: &mut BatchSink<'_, DB>,
+    sink: &mut Sink<'_, DB>,
     patch: &Patch<T>,
 ) -> Result<(), BoxDynError> {
     DB::add_flag(sink, patch.is_set())
@@ -76,7 +77,7 @@ pub fn add_is_set<DB: Dialect, T>(
 pub fn pass<DB: Dialect, T: Column<DB>>(
     row: &DB::Row,
     index: usize,
-    sink: &mut BatchSink<'_, DB>,
+    sink: &mut Sink<'_, DB>,
 ) -> Result<(), SqlxError> {
     let value: T = DB::get(row, index)?;
     DB::add(sink, &value).map_err(SqlxError::Encode)

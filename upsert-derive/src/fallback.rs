@@ -77,13 +77,13 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
             impl #model_generics __upsert::UpsertModel<__DB, #marker> for #ident #ty_generics #model_where {
                 fn bind(
                     &self,
-                    _: &mut __upsert::BatchSink<'_, __DB>,
+                    _: &mut __upsert::Sink<'_, __DB>,
                 ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                     ::core::unreachable!("a model with compile errors does not run")
                 }
                 fn bind_key(
                     &self,
-                    _: &mut __upsert::BatchSink<'_, __DB>,
+                    _: &mut __upsert::Sink<'_, __DB>,
                 ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                     ::core::unreachable!("a model with compile errors does not run")
                 }
@@ -94,7 +94,7 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
                 }
                 fn returned_key(
                     _: &<__DB as __upsert::Database>::Row,
-                    _: &mut __upsert::BatchSink<'_, __DB>,
+                    _: &mut __upsert::Sink<'_, __DB>,
                 ) -> ::core::result::Result<(), __upsert::SqlxError> {
                     ::core::unreachable!("a model with compile errors does not run")
                 }

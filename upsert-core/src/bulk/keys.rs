@@ -6,9 +6,10 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::{BatchSink, Rows};
+use super::Rows;
 use crate::dialect::Dialect;
 use crate::error::Error;
+use crate::sink::Sink;
 
 /// How a column of the key compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +153,7 @@ impl Keys {
         let mut sink = DB::Key::default();
         for row in range {
             sink.as_mut().clear();
-            let bound = rows.bind_key(row, &mut BatchSink::Key(&mut sink));
+            let bound = rows.bind_key(row, &mut Sink::Key(&mut sink));
             let parts = sink.as_mut();
             bound.map_err(|source| {
                 let column = model.key.get(parts.ends.len());
@@ -241,7 +242,7 @@ pub(super) fn returned_key<DB: Dialect>(
 ) -> Result<bool, Error> {
     sink.as_mut().clear();
     key.clear();
-    rows.returned_key(returned, &mut BatchSink::Key(sink))
+    rows.returned_key(returned, &mut Sink::Key(sink))
         .map_err(|source| Error::from_driver::<DB>(rows.model(), source))?;
     Ok(sink.as_mut().write(orders, key))
 }

@@ -22,7 +22,7 @@ pub use ahead::Ahead;
 pub use keys::{KeyOrder, KeyParts};
 pub use options::Options;
 pub use plan::{Job, Look, Way};
-pub use rows::{BatchSink, NoColumns, Rows};
+pub use rows::Rows;
 pub use stream::Incoming;
 
 pub(crate) use options::Settings;

@@ -2,7 +2,6 @@
 //! each struct.
 
 use sqlx::error::BoxDynError;
-use sqlx::{Encode, Type};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -24,25 +23,21 @@ pub trait Rows<DB: Dialect>: Send {
     fn len(&self) -> usize;
 
     /// Gives what the insert of a row binds.
-    fn bind(&self, row: usize, sink: &mut BatchSink<'_, DB>) -> Result<(), BoxDynError>;
+    fn bind(&self, row: usize, sink: &mut Sink<'_, DB>) -> Result<(), BoxDynError>;
 
     /// Gives one bind of a row.
     fn bind_one(
         &self,
         row: usize,
         place: usize,
-        sink: &mut BatchSink<'_, DB>,
+        sink: &mut Sink<'_, DB>,
     ) -> Result<(), BoxDynError>;
 
     /// Gives the key of a row.
-    fn bind_key(&self, row: usize, sink: &mut BatchSink<'_, DB>) -> Result<(), BoxDynError>;
+    fn bind_key(&self, row: usize, sink: &mut Sink<'_, DB>) -> Result<(), BoxDynError>;
 
     /// Gives the key of a row that came back.
-    fn returned_key(
-        &self,
-        returned: &DB::Row,
-        sink: &mut BatchSink<'_, DB>,
-    ) -> Result<(), sqlx::Error>;
+    fn returned_key(&self, returned: &DB::Row, sink: &mut Sink<'_, DB>) -> Result<(), sqlx::Error>;
 
     /// Reads a row that came back of this one.
     fn set(&mut self, row: usize, returned: &DB::Row, action: Option<Action>) -> Result<(), Error>;
@@ -57,42 +52,6 @@ pub trait Rows<DB: Dialect>: Send {
 
     /// Forgets what has come back of a row, since it was taken back.
     fn forget(&mut self, row: usize);
-}
-
-/// Where the values of a batch's rows go.
-pub enum BatchSink<'s, DB: Dialect> {
-    /// To a statement.
-    Arguments(&'s mut DB::Arguments),
-    /// To an array for each column.
-    Columns(&'s mut DB::Columns),
-    /// To be compared.
-    Key(&'s mut DB::Key),
-}
-
-impl<DB: Dialect> Sink<DB> for BatchSink<'_, DB> {
-    fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
-    where
-        T: Encode<'q, DB> + Type<DB>,
-    {
-        match self {
-            Self::Arguments(arguments) => arguments.put(value),
-            Self::Columns(columns) => columns.put(value),
-            Self::Key(key) => key.put(value),
-        }
-    }
-}
-
-/// The columns of a database that takes none.
-#[derive(Debug, Default)]
-pub struct NoColumns;
-
-impl<DB: Dialect> Sink<DB> for NoColumns {
-    fn put<'q, T>(&mut self, _: T) -> Result<(), BoxDynError>
-    where
-        T: Encode<'q, DB> + Type<DB>,
-    {
-        Err("this database takes no arrays".into())
-    }
 }
 
 /// What came back of a row, and what happened to it if that was asked for.
@@ -160,7 +119,7 @@ where
         self.rows.len()
     }
 
-    fn bind(&self, row: usize, sink: &mut BatchSink<'_, DB>) -> Result<(), BoxDynError> {
+    fn bind(&self, row: usize, sink: &mut Sink<'_, DB>) -> Result<(), BoxDynError> {
         self.rows[row].bind(sink)
     }
 
@@ -168,20 +127,16 @@ where
         &self,
         row: usize,
         place: usize,
-        sink: &mut BatchSink<'_, DB>,
+        sink: &mut Sink<'_, DB>,
     ) -> Result<(), BoxDynError> {
         self.rows[row].bind_one(place, sink)
     }
 
-    fn bind_key(&self, row: usize, sink: &mut BatchSink<'_, DB>) -> Result<(), BoxDynError> {
+    fn bind_key(&self, row: usize, sink: &mut Sink<'_, DB>) -> Result<(), BoxDynError> {
         self.rows[row].bind_key(sink)
     }
 
-    fn returned_key(
-        &self,
-        returned: &DB::Row,
-        sink: &mut BatchSink<'_, DB>,
-    ) -> Result<(), sqlx::Error> {
+    fn returned_key(&self, returned: &DB::Row, sink: &mut Sink<'_, DB>) -> Result<(), sqlx::Error> {
         T::returned_key(returned, sink)
     }
 

@@ -5,12 +5,12 @@ use sqlx::{Database, Decode, Encode, Type};
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::bulk::{Ahead, BatchSink, Job, KeyParts, Look, Operation, Options, Rows, Stop, Way};
+use crate::bulk::{Ahead, Job, KeyParts, Look, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::Upserted;
 use crate::schema::SchemaRoom;
-use crate::sink::Sink;
+use crate::sink::{Put, Sink};
 use crate::sql::Sql;
 use crate::value::Json;
 
@@ -50,7 +50,7 @@ pub trait DialectConnection: sqlx::Connection + Send + sealed::Sealed {
     note = "sqlx's `Any` cannot be used, since its SQL is not known while compiling: use the database's own pool"
 )]
 pub trait Dialect:
-    Database<Connection: DialectConnection<Dialect = Self>, Arguments: Sink<Self>>
+    Database<Connection: DialectConnection<Dialect = Self>, Arguments: Put<Self>>
     + SchemaRoom
     + sealed::Sealed
 {
@@ -88,11 +88,11 @@ pub trait Dialect:
 
     /// Takes the columns of a batch, where the database takes arrays.
     #[doc(hidden)]
-    type Columns: Sink<Self> + Send;
+    type Columns: Put<Self> + Send;
 
     /// Takes the parts of a key.
     #[doc(hidden)]
-    type Key: Sink<Self> + AsMut<KeyParts> + Default + Send;
+    type Key: Put<Self> + AsMut<KeyParts> + Default + Send;
 
     #[doc(hidden)]
     fn sql(model: &'static Model) -> Sql;
@@ -104,7 +104,7 @@ pub trait Dialect:
     // Generated code calls these instead of sqlx's generic methods, which are dearer to type-check.
 
     #[doc(hidden)]
-    fn add<'q, T>(sink: &mut BatchSink<'_, Self>, value: &'q T) -> Result<(), BoxDynError>
+    fn add<'q, T>(sink: &mut Sink<'_, Self>, value: &'q T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Self> + Type<Self>,
     {
@@ -114,21 +114,21 @@ pub trait Dialect:
     /// Adds a value that may be missing, of a type that is borrowed: sqlx asks of an `Option` that it outlive the arguments.
     #[doc(hidden)]
     fn add_optional<'q, T>(
-        sink: &mut BatchSink<'_, Self>,
+        sink: &mut Sink<'_, Self>,
         value: Option<&'q T>,
     ) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Self> + Type<Self>;
 
     #[doc(hidden)]
-    fn add_flag(sink: &mut BatchSink<'_, Self>, flag: bool) -> Result<(), BoxDynError>;
+    fn add_flag(sink: &mut Sink<'_, Self>, flag: bool) -> Result<(), BoxDynError>;
 
     /// Gives on a value that came back as bytes, without knowing its type: a text of a type that is borrowed.
     #[doc(hidden)]
     fn pass_bytes(
         row: &Self::Row,
         index: usize,
-        sink: &mut BatchSink<'_, Self>,
+        sink: &mut Sink<'_, Self>,
     ) -> Result<(), sqlx::Error>;
 
     #[doc(hidden)]
@@ -138,7 +138,7 @@ pub trait Dialect:
 
     #[doc(hidden)]
     fn add_json<T: Json<Self>>(
-        sink: &mut BatchSink<'_, Self>,
+        sink: &mut Sink<'_, Self>,
         value: Option<&T>,
     ) -> Result<(), BoxDynError>;
 
@@ -265,7 +265,7 @@ fn bind_row<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     let mut arguments = DB::Arguments::default();
     let binds = T::MODEL.bound.len();
     sqlx::Arguments::reserve(&mut arguments, binds, binds * BYTES_A_VALUE);
-    match row.bind(&mut BatchSink::Arguments(&mut arguments)) {
+    match row.bind(&mut Sink::Arguments(&mut arguments)) {
         Ok(()) => Ok(arguments),
         Err(source) => {
             let column = T::MODEL.bound.get(sqlx::Arguments::len(&arguments));
@@ -279,7 +279,7 @@ fn bind_key<DB: Dialect, T: UpsertModel<DB, S>, S: 'static>(
     row: &T,
 ) -> Result<DB::Arguments, Error> {
     let mut arguments = DB::Arguments::default();
-    match row.bind_key(&mut BatchSink::Arguments(&mut arguments)) {
+    match row.bind_key(&mut Sink::Arguments(&mut arguments)) {
         Ok(()) => Ok(arguments),
         Err(source) => {
             let column = T::MODEL.key.get(sqlx::Arguments::len(&arguments));
@@ -322,7 +322,7 @@ fn add_row<DB: Dialect>(
     arguments: &mut DB::Arguments,
 ) -> Result<(), Error> {
     let before = sqlx::Arguments::len(arguments);
-    let mut sink = BatchSink::Arguments(arguments);
+    let mut sink = Sink::Arguments(arguments);
     let bound = if slots.is_empty() {
         rows.bind(row, &mut sink)
     } else {
@@ -340,7 +340,7 @@ fn add_row<DB: Dialect>(
 /// The arguments of a statement that finds one of several rows by its key.
 fn bind_key_of<DB: Dialect>(rows: &dyn Rows<DB>, row: usize) -> Result<DB::Arguments, BoxDynError> {
     let mut arguments = DB::Arguments::default();
-    rows.bind_key(row, &mut BatchSink::Arguments(&mut arguments))?;
+    rows.bind_key(row, &mut Sink::Arguments(&mut arguments))?;
     Ok(arguments)
 }
 
@@ -414,7 +414,7 @@ use batch_calls;
 macro_rules! dialect_values {
     () => {
         fn add_optional<'q, T>(
-            sink: &mut BatchSink<'_, Self>,
+            sink: &mut Sink<'_, Self>,
             value: Option<&'q T>,
         ) -> Result<(), BoxDynError>
         where
@@ -423,14 +423,14 @@ macro_rules! dialect_values {
             sink.put(value)
         }
 
-        fn add_flag(sink: &mut BatchSink<'_, Self>, flag: bool) -> Result<(), BoxDynError> {
+        fn add_flag(sink: &mut Sink<'_, Self>, flag: bool) -> Result<(), BoxDynError> {
             sink.put(flag)
         }
 
         fn pass_bytes(
             row: &Self::Row,
             index: usize,
-            sink: &mut BatchSink<'_, Self>,
+            sink: &mut Sink<'_, Self>,
         ) -> Result<(), sqlx::Error> {
             let bytes: Option<&[u8]> = row.try_get_unchecked(index)?;
             sink.put(bytes).map_err(sqlx::Error::Encode)
@@ -445,7 +445,7 @@ macro_rules! dialect_values {
 
         #[cfg(feature = "json")]
         fn add_json<T: Json<Self>>(
-            sink: &mut BatchSink<'_, Self>,
+            sink: &mut Sink<'_, Self>,
             value: Option<&T>,
         ) -> Result<(), BoxDynError> {
             sink.put(value.map(|value| sqlx::types::Json(value.document())))
@@ -464,7 +464,7 @@ macro_rules! dialect_values {
 
         #[cfg(not(feature = "json"))]
         fn add_json<T: Json<Self>>(
-            _: &mut BatchSink<'_, Self>,
+            _: &mut Sink<'_, Self>,
             _: Option<&T>,
         ) -> Result<(), BoxDynError> {
             Err("`json` fields need the feature `json` of `upsert`".into())

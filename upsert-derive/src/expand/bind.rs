@@ -44,7 +44,7 @@ pub(super) fn one(model: &Model, texts: &Texts) -> TokenStream {
         fn bind_one(
             &self,
             __place: ::core::primitive::usize,
-            __sink: &mut __upsert::BatchSink<'_, __DB>,
+            __sink: &mut __upsert::Sink<'_, __DB>,
         ) -> ::core::result::Result<(), __upsert::BoxDynError> {
             match __place {
                 #(#places => #adds,)*

@@ -112,7 +112,7 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
         impl #impl_generics #model_trait for #ident #ty_generics #where_clause {
             fn bind(
                 &self,
-                __sink: &mut __upsert::BatchSink<'_, __DB>,
+                __sink: &mut __upsert::Sink<'_, __DB>,
             ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                 #unread
                 #bind_row
@@ -120,7 +120,7 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
 
             fn bind_key(
                 &self,
-                __sink: &mut __upsert::BatchSink<'_, __DB>,
+                __sink: &mut __upsert::Sink<'_, __DB>,
             ) -> ::core::result::Result<(), __upsert::BoxDynError> {
                 #bind_key
             }
@@ -135,7 +135,7 @@ fn impl_model(model: &Model, texts: &Texts) -> TokenStream {
 
             fn returned_key(
                 __row: &<__DB as __upsert::Database>::Row,
-                __sink: &mut __upsert::BatchSink<'_, __DB>,
+                __sink: &mut __upsert::Sink<'_, __DB>,
             ) -> ::core::result::Result<(), __upsert::SqlxError> {
                 #key
             }

@@ -7,13 +7,13 @@ use sqlx::{AssertSqlSafe, Encode, Executor, Row, Type, TypeInfo};
 
 use super::{driver, fetch};
 use crate::bulk::{
-    Ahead, BatchSink, Job, KeyParts, Operation, Placeholder, Places, Rows, Stop, Wanted, Way,
+    Ahead, Job, KeyParts, Operation, Placeholder, Places, Rows, Stop, Wanted, Way,
     repeat, repeat_rows,
 };
 use crate::dialect::{bind_key_of, binds_a_row};
 use crate::error::{Error, ErrorKind};
 use crate::model::Model;
-use crate::sink::Sink;
+use crate::sink::{Put, Sink};
 
 /// As many rows in a statement as make it fast.
 const ROWS: usize = 10_000;
@@ -100,7 +100,7 @@ async fn fitting(
     let mut values = 0;
     for (taken, &row) in chunk.iter().enumerate() {
         let (before, bound) = (size.parts.len(), size.parts.count());
-        let done = rows.bind(row, &mut BatchSink::Key(&mut size));
+        let done = rows.bind(row, &mut Sink::Key(&mut size));
         done.map_err(|source| {
             let column = job.model.bound.get(size.parts.count() - bound);
             Error::encode(job.model, column.copied(), source).at_row(row)
@@ -225,7 +225,7 @@ async fn read_back(
     for chunk in chunk.chunks(KEYS) {
         let mut keys = MySqlArguments::default();
         for &row in chunk {
-            rows.bind_key(row, &mut BatchSink::Arguments(&mut keys))
+            rows.bind_key(row, &mut Sink::Arguments(&mut keys))
                 .map_err(|source| Error::encode(job.model, None, source).at_row(row))?;
         }
         let sql = AssertSqlSafe(repeat(texts.select_all, texts.select_all_key, chunk.len()));
@@ -263,7 +263,7 @@ impl AsMut<KeyParts> for Key {
     }
 }
 
-impl Sink<MySql> for Key {
+impl Put<MySql> for Key {
     fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, MySql> + Type<MySql>,

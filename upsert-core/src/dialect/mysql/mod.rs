@@ -10,13 +10,11 @@ use super::{
     Dialect, DialectConnection, batch_calls, bind_key, bind_row, decode, dialect_values, sealed,
     values_binds,
 };
-use crate::bulk::{
-    self, Ahead, BatchSink, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way,
-};
+use crate::bulk::{self, Ahead, Job, Look, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, MySqlStatement, Slot, UpsertModel};
 use crate::returning::{Action, Upserted};
-use crate::sink::Sink;
+use crate::sink::{NoColumns, Put, Sink};
 use crate::sql::Sql;
 use crate::value::Json;
 
@@ -53,7 +51,7 @@ impl DialectConnection for MySqlConnection {
     type Dialect = MySql;
 }
 
-impl Sink<MySql> for MySqlArguments {
+impl Put<MySql> for MySqlArguments {
     fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, MySql> + Type<MySql>,
@@ -307,7 +305,7 @@ where
     for slot in statement.slots {
         match (*slot, nonce) {
             (Slot::Bind(place), _) => {
-                row.bind_one(place, &mut BatchSink::Arguments(&mut arguments))
+                row.bind_one(place, &mut Sink::Arguments(&mut arguments))
                     .map_err(|source| {
                         Error::encode(T::MODEL, T::MODEL.bound.get(place).copied(), source)
                     })?;

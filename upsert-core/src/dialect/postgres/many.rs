@@ -10,13 +10,13 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Row, Type};
 
 use super::{RETURNING_OLD, read_action};
 use crate::bulk::{
-    Ahead, BatchSink, Job, KeyOrder, KeyParts, Look, Operation, Placeholder, Places, Rows, Stop,
-    Wanted, Way, repeat_rows,
+    Ahead, Job, KeyOrder, KeyParts, Look, Operation, Placeholder, Places, Rows, Stop, Wanted, Way,
+    repeat_rows,
 };
 use crate::error::{Error, ErrorKind};
 use crate::model::{KeyEquality, Model};
 use crate::returning::Action;
-use crate::sink::Sink;
+use crate::sink::{Put, Sink};
 
 /// As many rows in a statement as make it fast; more do not make it faster.
 const ROWS: usize = 10_000;
@@ -257,7 +257,7 @@ async fn select(
     };
     let mut columns = Columns::new(arrays);
     for &row in chunk {
-        rows.bind_key(row, &mut BatchSink::Columns(&mut columns))
+        rows.bind_key(row, &mut Sink::Columns(&mut columns))
             .map_err(|source| Error::encode(job.model, None, source).at_row(row))?;
     }
     let sql = job.model.texts.postgres.select_all;
@@ -336,7 +336,7 @@ impl Binds {
         let bound = &job.model.bound;
         match self {
             Self::Columns(columns) => {
-                let done = rows.bind(row, &mut BatchSink::Columns(columns));
+                let done = rows.bind(row, &mut Sink::Columns(columns));
                 done.map_err(|source| {
                     let column = bound.get(columns.next).copied();
                     Error::encode(job.model, column, source).at_row(row)
@@ -345,8 +345,8 @@ impl Binds {
             }
             Self::Values { arguments, size } => {
                 let before = Arguments::len(arguments);
-                let done = rows.bind(row, &mut BatchSink::Arguments(arguments));
-                done.and_then(|()| rows.bind(row, &mut BatchSink::Key(size)))
+                let done = rows.bind(row, &mut Sink::Arguments(arguments));
+                done.and_then(|()| rows.bind(row, &mut Sink::Key(size)))
                     .map_err(|source| {
                         let column = bound.get(Arguments::len(arguments) - before);
                         Error::encode(job.model, column.copied(), source).at_row(row)
@@ -419,7 +419,7 @@ impl Columns {
     }
 }
 
-impl Sink<Postgres> for Columns {
+impl Put<Postgres> for Columns {
     fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Postgres> + Type<Postgres>,
@@ -527,7 +527,7 @@ impl AsMut<KeyParts> for Key {
     }
 }
 
-impl Sink<Postgres> for Key {
+impl Put<Postgres> for Key {
     fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Postgres> + Type<Postgres>,

@@ -7,11 +7,11 @@ use sqlx::{Arguments, Decode, Encode, Executor, Row, Type};
 use super::BatchFuture;
 use super::returning::{self, ATTEMPTS, Returning, ReturningTexts, returning_calls};
 use super::{Dialect, DialectConnection, batch_calls, bind_row, decode, dialect_values, sealed};
-use crate::bulk::{self, Ahead, BatchSink, Job, Look, Operation, Options, Rows, Stop, Way};
+use crate::bulk::{self, Ahead, Job, Look, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
-use crate::sink::Sink;
+use crate::sink::{Put, Sink};
 use crate::sql::Sql;
 use crate::value::Json;
 
@@ -36,7 +36,7 @@ impl DialectConnection for PgConnection {
     type Dialect = Postgres;
 }
 
-impl Sink<Postgres> for PgArguments {
+impl Put<Postgres> for PgArguments {
     fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Postgres> + Type<Postgres>,

@@ -12,7 +12,7 @@ use crate::bulk::{
 use crate::dialect::{bind_key_of, binds_a_row};
 use crate::error::{Error, ErrorKind};
 use crate::model::Model;
-use crate::sink::Sink;
+use crate::sink::Put;
 
 /// As many binds as a statement may have.
 const BINDS: usize = 32_766;
@@ -152,7 +152,7 @@ impl AsMut<KeyParts> for Key {
     }
 }
 
-impl Sink<Sqlite> for Key {
+impl Put<Sqlite> for Key {
     fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Sqlite> + Type<Sqlite>,

@@ -7,13 +7,11 @@ use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
 use super::BatchFuture;
 use super::returning::{self, Returning, ReturningTexts, returning_calls};
 use super::{Dialect, DialectConnection, batch_calls, dialect_values, sealed, values_binds};
-use crate::bulk::{
-    self, Ahead, BatchSink, Job, Look, NoColumns, Operation, Options, Rows, Stop, Way,
-};
+use crate::bulk::{self, Ahead, Job, Look, Operation, Options, Rows, Stop, Way};
 use crate::error::{Error, ErrorKind};
 use crate::model::{Model, UpsertModel};
 use crate::returning::{Action, Upserted};
-use crate::sink::Sink;
+use crate::sink::{NoColumns, Put, Sink};
 use crate::sql::Sql;
 use crate::value::Json;
 
@@ -48,7 +46,7 @@ impl DialectConnection for SqliteConnection {
     type Dialect = Sqlite;
 }
 
-impl Sink<Sqlite> for SqliteArguments {
+impl Put<Sqlite> for SqliteArguments {
     fn put<'q, T>(&mut self, value: T) -> Result<(), BoxDynError>
     where
         T: Encode<'q, Sqlite> + Type<Sqlite>,
