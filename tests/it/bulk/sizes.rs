@@ -3,6 +3,7 @@
 use anyhow::Result;
 use sqlx::Connection;
 use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 use upsert::{ErrorKind, Upsert};
 
 use crate::harness::{Key, dialect_tests};
@@ -17,6 +18,9 @@ struct Narrow {
     n: i64,
     text: String,
 }
+
+/// What a packet may hold is the server's to say, and one test has it say so.
+static PACKETS: Mutex<()> = Mutex::const_new(());
 
 const NARROW: &str = r#"CREATE TABLE "narrow" ("k" BIGINT PRIMARY KEY, "n" BIGINT NOT NULL, "text" {text} NOT NULL)"#;
 
@@ -97,6 +101,7 @@ dialect_tests! {
         let ty = if db.server.key == Key::Postgres { "BYTEA" } else { "LONGBLOB" };
         db.run(&format!(r#"CREATE TABLE "blobs" ("k" BIGINT PRIMARY KEY, "bytes" {ty} NOT NULL)"#)).await?;
         let rows = blobs(40, 1 << 20);
+        let _packets = PACKETS.lock().await;
         let start = Instant::now();
         assert_eq!(Blob::upsert_all(&rows, &db.pool).await?, 40);
         assert_eq!(Blob::one_by_one_all(&rows, &db.pool).await?, 40);
@@ -109,6 +114,7 @@ dialect_tests! {
     /// A row that no packet takes is named before it is sent.
     #[on(mariadb)]
     async fn a_row_that_is_too_large(db: Db) -> Result<()> {
+        let _packets = PACKETS.lock().await;
         db.run("CREATE TABLE blobs (k BIGINT PRIMARY KEY, bytes LONGBLOB NOT NULL)").await?;
         let packet: i64 = db.one("SELECT CAST(@@max_allowed_packet AS SIGNED)").await?;
         let mut rows = blobs(5, 10);
@@ -120,6 +126,33 @@ dialect_tests! {
         assert_eq!(db.count("blobs").await?, 0);
         rows[3].bytes.truncate(usize::try_from(packet)? - 10_000);
         assert_eq!(Blob::upsert_all(&rows, &db.pool).await?, 5);
+        Ok(())
+    }
+
+    /// Rows go in as many packets as the server's setting asks for, and one that fits into none is an error, in a batch and alone.
+    #[on(mysql, mariadb)]
+    async fn small_packets(db: Db) -> Result<()> {
+        db.run("CREATE TABLE blobs (k BIGINT PRIMARY KEY, bytes LONGBLOB NOT NULL)").await?;
+        let _packets = PACKETS.lock().await;
+        let before: i64 = db.one("SELECT CAST(@@max_allowed_packet AS SIGNED)").await?;
+        db.run("SET GLOBAL max_allowed_packet = 32768").await?;
+        let connected = db.connect().await;
+        db.run(&format!("SET GLOBAL max_allowed_packet = {before}")).await?;
+        let mut conn = connected?;
+        let rows = blobs(100, 1_000);
+        assert_eq!(Blob::upsert_all(&rows, &mut conn).await?, 100);
+        assert_eq!(Blob::upsert_all(&rows, &mut conn).returning().await?, rows);
+        // Many short ones: the text is longer than the values.
+        assert_eq!(Blob::upsert_all(&blobs(256, 0), &mut conn).await?, 256);
+        let mut rows = blobs(5, 20_000);
+        assert_eq!(Blob::upsert_all(&rows, &mut conn).await?, 5);
+        rows[3].bytes = vec![0; 32_768];
+        let error = Blob::upsert_all(&rows, &mut conn).await.expect_err("too large");
+        assert_eq!((error.kind(), error.row()), (ErrorKind::OutOfRange, Some(3)), "{error}");
+        let error = rows[3].upsert(&mut conn).await.expect_err("too large");
+        assert_eq!(error.kind(), ErrorKind::OutOfRange, "{error}");
+        assert!(error.to_string().contains("max_allowed_packet"), "{error}");
+        assert_eq!(db.one::<i64>("SELECT CAST(SUM(LENGTH(bytes)) AS SIGNED) FROM blobs").await?, 5 * 20_000);
         Ok(())
     }
 

@@ -53,6 +53,10 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
             ErrorKind::OutOfRange,
             format!("{message}; nothing was written"),
         ),
+        1153 => (
+            ErrorKind::OutOfRange,
+            format!("{message}; nothing was written: raise the server's `max_allowed_packet`"),
+        ),
         1213 => (
             ErrorKind::Deadlock,
             "the database ended a deadlock at this call's expense; try the transaction again"

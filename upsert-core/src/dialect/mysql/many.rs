@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, Encode, Executor, Row, Type, TypeInfo};
 
 use super::{driver, fetch};
 use crate::bulk::{
-    Ahead, Job, KeyParts, Operation, Placeholder, Places, Rows, Stop, Wanted, Way,
-    repeat, repeat_rows,
+    Ahead, Job, KeyParts, Operation, Placeholder, Places, Rows, Stop, Wanted, Way, repeat,
+    repeat_rows,
 };
 use crate::dialect::{bind_key_of, binds_a_row};
 use crate::error::{Error, ErrorKind};
@@ -24,8 +24,8 @@ const BINDS: usize = 65_535;
 /// As many keys as are read by one statement.
 const KEYS: usize = 1_000;
 
-/// What every server takes in one packet, whatever its settings.
-const SMALL_PACKET: usize = 1 << 20;
+/// What every server takes in one packet: servers warn of a `max_allowed_packet` below their first buffer, which is so large.
+const SMALL_PACKET: usize = 16 << 10;
 
 /// What a packet holds besides values: the type and the NULL bit of each are counted with it.
 const PACKET_HEAD: usize = 4_096;
@@ -63,10 +63,10 @@ pub(super) async fn run_chunk(
         let set = conn.execute("SET @upsert = 0").await;
         set.map_err(driver(job.model))?;
     }
-    let mut packet = SMALL_PACKET;
+    let mut packet = None;
     let mut rest = chunk;
     while !rest.is_empty() {
-        let fitting = fitting(conn, rows, job, rest, &mut packet).await?;
+        let fitting = fitting(conn, rows, job, rest, text, &mut packet).await?;
         let (now, later) = rest.split_at(fitting);
         if now.len() < chunk.len() {
             // How many rows of the next chunk fit into a packet is not known.
@@ -91,11 +91,12 @@ async fn fitting(
     rows: &mut dyn Rows<MySql>,
     job: &Job<'_>,
     chunk: &[usize],
-    packet: &mut usize,
+    text: &str,
+    packet: &mut Option<usize>,
 ) -> Result<usize, Error> {
     let binds = binds_a_row(job.model, job.model.texts.mysql.source.slots);
     // The statement's text is a packet of its own.
-    let text = job.model.texts.mysql.source.row.len() + 2;
+    let text_a_row = job.model.texts.mysql.source.row.len() + 2;
     let mut size = Key::default();
     let mut values = 0;
     for (taken, &row) in chunk.iter().enumerate() {
@@ -107,13 +108,15 @@ async fn fitting(
         })?;
         // A value's length takes up to nine bytes, its type two.
         values += size.parts.len() - before + binds * 12;
-        let needed = values.max(text * (taken + 1)) + PACKET_HEAD;
-        if needed > *packet && *packet == SMALL_PACKET {
-            *packet = max_allowed_packet(conn, job.model)
-                .await?
-                .max(SMALL_PACKET + 1);
+        let needed = values.max(text.len() + text_a_row * (taken + 1)) + PACKET_HEAD;
+        if needed <= SMALL_PACKET {
+            continue;
         }
-        if needed <= *packet {
+        let packet = match packet {
+            Some(packet) => *packet,
+            None => *packet.insert(max_allowed_packet(conn, job.model).await?),
+        };
+        if needed <= packet {
             continue;
         }
         if taken == 0 {
