@@ -169,11 +169,13 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
     ///
     /// With a pool or a connection, the batch is one transaction, which is tried again when the database ends a deadlock or a
     /// serialization failure at its expense ([`retries`](UpsertMany::retries)). Inside a transaction of the caller's it is a part
-    /// of that, and such errors are given to the caller, who knows what else there is to be done again.
+    /// of that, and such errors are given to the caller, who knows what else there is to be done again. After any error, roll that
+    /// transaction back: on SQLite, MySQL and MariaDB the statements before the one that failed are still in it, unless
+    /// [`find_culprit`](UpsertMany::find_culprit) had them in a savepoint.
     ///
     /// # Errors
     ///
-    /// As [`upsert`](Self::upsert), all or nothing. [`Error::row`] says which row is to blame, where that can be told. Besides:
+    /// As [`upsert`](Self::upsert), and with a transaction of its own all or nothing. [`Error::row`] says which row is to blame, where that can be told. Besides:
     ///
     /// - [`DuplicateKey`](crate::ErrorKind::DuplicateKey): two rows have the same key, and
     ///   [`Duplicates::Reject`](crate::Duplicates::Reject) was asked for;

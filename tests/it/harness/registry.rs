@@ -18,14 +18,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What also runs behind a pooler: the operations and what they promise. The rest is about the text of statements, which is
 /// the same, or about sessions, which a pooler does not keep.
-const BEHIND_A_POOLER: [&str; 10] = [
+const BEHIND_A_POOLER: [&str; 14] = [
     "actions",
+    "bulk::calls",
+    "bulk::numbers",
+    "bulk::streams",
     "concurrency",
     "do_nothing",
     "executors",
     "get_or_insert",
     "laws::action_never_lies",
     "laws::atomic",
+    "laws::many_is_one_repeated",
     "laws::the_row_comes_back",
     "laws::what_is_not_named_does_not_change",
     "scenarios",
