@@ -1,12 +1,10 @@
 //! A future that is dropped midway leaves no transaction open, and the row wholly there or not at all.
 
 use anyhow::Result;
-use std::future::{Future, poll_fn};
-use std::task::Poll;
 use std::time::Duration;
 use upsert::Upsert;
 
-use crate::harness::dialect_tests;
+use crate::harness::{dialect_tests, drop_after};
 
 const TAGS: &str = r#"
     CREATE TABLE "tags" ("name" {text} PRIMARY KEY, "count" BIGINT NOT NULL, "color" {text} NOT NULL);
@@ -37,24 +35,6 @@ const POLLS: [usize; 24] = [
 
 /// Whether the row was there before the call, and for how many milliseconds its answer may arrive before it is dropped.
 const VARIANTS: [(bool, u64); 4] = [(false, 0), (true, 0), (false, 3), (true, 3)];
-
-/// Polls the future whenever it can go on, and drops it when it has said "not yet" for the nth time. `None` if it got that far.
-async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = Box::pin(future);
-    let mut pending = 0;
-    poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => {
-            pending += 1;
-            if pending == polls {
-                Poll::Ready(None)
-            } else {
-                Poll::Pending
-            }
-        }
-    })
-    .await
-}
 
 /// Drops the call after the first poll that does not finish it, after the second, and so on until it finishes; for a row that
 /// is new and for one that is there; with the request just sent, and with its answer arrived but not read. The pool has one

@@ -4,12 +4,11 @@
 
 use anyhow::{Result, ensure};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sqlx::FromRow;
 use std::collections::BTreeMap;
 use upsert::{Action, Error, ErrorKind, Upsert, Upserted};
 
-use crate::harness::dialect_tests;
+use crate::harness::{cases, compare_random, dialect_tests};
 
 const ITEMS: &str = r#"CREATE TABLE "items" (
     "sku" {text} PRIMARY KEY,
@@ -185,11 +184,6 @@ fn item() -> impl Strategy<Value = Item> {
         })
 }
 
-fn cases() -> u32 {
-    let cases = std::env::var("UPSERT_CASES").ok();
-    cases.and_then(|cases| cases.parse().ok()).unwrap_or(64)
-}
-
 /// What went wrong is an answer too.
 fn answer<T>(outcome: Result<T, Error>, told: impl FnOnce(T) -> Answer) -> Answer {
     outcome.map_or_else(|error| Answer::Refused(error.kind()), told)
@@ -239,23 +233,6 @@ dialect_tests! {
         }
 
         db.run(ITEMS).await?;
-        let mut runner = TestRunner::new(Config {
-            cases: cases(),
-            failure_persistence: None,
-            ..Config::default()
-        });
-        let runtime = tokio::runtime::Handle::current();
-        let outcome = tokio::task::block_in_place(|| {
-            runner.run(&calls(), |calls| {
-                let outcome = runtime.block_on(compare(&db, calls));
-                outcome.map_err(|error| TestCaseError::fail(format!("{error:#}")))
-            })
-        });
-        ensure!(
-            outcome.is_ok(),
-            "{}",
-            outcome.map_err(|error| error.to_string()).unwrap_err()
-        );
-        Ok(())
+        compare_random(cases(64), &calls(), |calls| compare(&db, calls))
     }
 }

@@ -2,12 +2,10 @@
 
 use anyhow::Result;
 use futures_util::stream;
-use std::future::{Future, poll_fn};
-use std::task::Poll;
 use std::time::Duration;
 use upsert::{ErrorKind, Upsert};
 
-use crate::harness::{Key, dialect_tests};
+use crate::harness::{Key, dialect_tests, drop_after};
 
 const WORDS: &str = r#"CREATE TABLE "words" ("k" BIGINT PRIMARY KEY, "n" BIGINT NOT NULL, "text" {text});
     CREATE TABLE "witness" ("n" BIGINT NOT NULL)"#;
@@ -28,24 +26,6 @@ fn words(start: i64, count: i64) -> Vec<Word> {
             text: "text".to_owned(),
         })
         .collect()
-}
-
-/// Polls the future whenever it can go on, and drops it when it has said "not yet" for the nth time. `None` if it got that far.
-async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = Box::pin(future);
-    let mut pending = 0;
-    poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => {
-            pending += 1;
-            if pending == polls {
-                Poll::Ready(None)
-            } else {
-                Poll::Pending
-            }
-        }
-    })
-    .await
 }
 
 const ROWS: i64 = 6;

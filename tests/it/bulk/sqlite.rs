@@ -2,14 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::Config;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection, Sqlite};
-use std::cell::RefCell;
 use std::ops::Range;
+use tokio::sync::Mutex;
 use upsert::{InBulk, Upsert, UpsertModel};
 
-use crate::harness::{Db, dialect_tests};
+use crate::harness::{Db, compare_random, dialect_tests};
 
 /// From a thousand rows on, their order is thought about.
 const ROWS: Range<usize> = 1_000..1_200;
@@ -129,25 +129,20 @@ where
     )))
     .execute(&mut conn)
     .await?;
-    let conn = RefCell::new(conn);
-    let mut runner = TestRunner::new(Config {
+    let conn = Mutex::new(conn);
+    let config = Config {
         cases: 3,
-        failure_persistence: None,
         max_shrink_iters: 0,
         ..Config::default()
-    });
+    };
     let keys = prop::collection::vec((0..700_u16, any::<u8>()), ROWS);
-    let runtime = tokio::runtime::Handle::current();
-    let outcome = tokio::task::block_in_place(|| {
-        runner.run(&keys, |keys| {
-            let rows = keys
-                .iter()
-                .zip(1..)
-                .map(|((key, form), last)| row(*key, *form, last));
-            let rows: Vec<_> = rows.collect();
-            let outcome = runtime.block_on(compare(&mut conn.borrow_mut(), &rows, order));
-            outcome.map_err(|error| TestCaseError::fail(format!("{error:#}")))
-        })
+    let outcome = compare_random(config, &keys, |keys| {
+        let rows = keys.iter().zip(1..);
+        let rows: Vec<_> = rows
+            .map(|((key, form), last)| row(*key, *form, last))
+            .collect();
+        let conn = &conn;
+        async move { compare(&mut *conn.lock().await, &rows, order).await }
     });
     outcome.with_context(|| table.to_owned())?;
     conn.into_inner().close().await?;

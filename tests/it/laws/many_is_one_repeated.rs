@@ -6,12 +6,11 @@
 
 use anyhow::{Result, ensure};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sqlx::{Connection, Executor, FromRow, IntoArguments, Pool};
 use std::fmt::Debug;
 use upsert::{Action, Dialect, ErrorKind, InBulk, Patch, Upsert, UpsertModel, Upserted};
 
-use crate::harness::dialect_tests;
+use crate::harness::{cases, compare_random, dialect_tests};
 
 /// How a batch is asked to go about it.
 #[derive(Debug, Clone, Copy)]
@@ -218,11 +217,6 @@ fn written<T>(given: &[Upserted<T>]) -> u64 {
     written.count() as u64
 }
 
-fn cases() -> u32 {
-    let cases = std::env::var("UPSERT_CASES").ok();
-    cases.and_then(|cases| cases.parse().ok()).unwrap_or(40)
-}
-
 /// Compares random batches of rows that `row` makes.
 async fn compare_many<DB, T, R>(pool: &Pool<DB>, row: R) -> Result<()>
 where
@@ -232,30 +226,15 @@ where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
     DB::Arguments: IntoArguments<DB>,
 {
-    let mut runner = TestRunner::new(Config {
-        cases: cases(),
-        failure_persistence: None,
-        ..Config::default()
-    });
     let row = row.boxed();
     let batches = (
         prop::collection::vec(row.clone(), 0..5),
         prop::collection::vec(row, 0..12),
         how(),
     );
-    let runtime = tokio::runtime::Handle::current();
-    let outcome = tokio::task::block_in_place(|| {
-        runner.run(&batches, |(seed, rows, how)| {
-            let outcome = runtime.block_on(compare::<DB, T>(pool, seed, rows, how));
-            outcome.map_err(|error| TestCaseError::fail(format!("{error:#}")))
-        })
-    });
-    ensure!(
-        outcome.is_ok(),
-        "{}",
-        outcome.map_err(|error| error.to_string()).unwrap_err()
-    );
-    Ok(())
+    compare_random(cases(40), &batches, |(seed, rows, how)| {
+        compare::<DB, T>(pool, seed, rows, how)
+    })
 }
 
 fn texts(texts: &[&'static str]) -> impl Strategy<Value = String> + use<> {
