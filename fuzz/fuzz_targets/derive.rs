@@ -16,7 +16,7 @@ mod expand;
 mod expr;
 #[path = "../../upsert-derive/src/fallback.rs"]
 mod fallback;
-#[path = "../../upsert-derive/src/model.rs"]
+#[path = "../../upsert-derive/src/model/mod.rs"]
 mod model;
 #[path = "../../upsert-derive/src/names.rs"]
 mod names;

@@ -1,13 +1,14 @@
 //! What goes out beside a compile error: impls that do nothing, so that one mistake stays one message.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{DeriveInput, Generics, Ident, LitStr, Type, parse_quote};
+use syn::{DeriveInput, Generics, LitStr, Type, parse_quote};
 
 use crate::diagnostics::Faults;
 use crate::expand::bounds::{has_type_parameters, without_defaults};
-use crate::expand::{crate_path, named, schema};
+use crate::expand::named::{self, Form};
+use crate::expand::{crate_path, schema};
 use crate::parse::{Input, Named, Options, Returning};
 
 /// The mistakes, and a struct that has its upserts all the same.
@@ -56,7 +57,8 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
     let spec = generics(derive, &output);
     let mut model = spec.clone();
     model.params.push(parse_quote!(__DB: __upsert::Dialect));
-    let method = name.and_then(|name| method(derive, &spec, &output, name));
+    let methods =
+        name.and_then(|name| named::impl_methods(derive, &spec, &output, name, Form::Stub));
     // Once for the struct; the default upsert always has a stub.
     let schema = match name {
         None => schema::impl_specs(derive, std::iter::empty()),
@@ -103,7 +105,7 @@ fn stub(derive: &DeriveInput, parsed: Option<&Input>, options: Option<&Options>)
             #[automatically_derived]
             impl #spec_generics __upsert::InBulk<#marker> for #ident #ty_generics #spec_where {}
             #schema
-            #method
+            #methods
         };
     }
 }
@@ -117,71 +119,6 @@ fn generics(derive: &DeriveInput, output: &TokenStream) -> Generics {
         predicates.push(parse_quote!(Self: ::core::marker::Sync));
     }
     generics
-}
-
-/// The method of a named upsert; none where the name itself is the mistake.
-fn method(
-    derive: &DeriveInput,
-    generics: &Generics,
-    output: &TokenStream,
-    name: &LitStr,
-) -> Option<TokenStream> {
-    let method: Ident = name.parse().ok()?;
-    let all = format_ident!("{method}_all");
-    let stream = format_ident!("{method}_stream");
-    let marker = named::marker_path(Some(name));
-    let sql = format_ident!("{method}_sql");
-    let DeriveInput { vis, ident, .. } = derive;
-    let (_, ty_generics, _) = derive.generics.split_for_impl();
-    let (impl_generics, _, where_clause) = generics.split_for_impl();
-    Some(quote! {
-        impl #impl_generics #ident #ty_generics #where_clause {
-            #[doc(hidden)]
-            #[allow(dead_code)]
-            #vis fn #method<'__e, __E>(
-                &'__e self,
-                __executor: __E,
-            ) -> __upsert::UpsertOne<'__e, Self, __E, #output>
-            where
-                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
-            {
-                __upsert::upsert_one::<Self, __E, #marker>(self, __executor)
-            }
-
-            #[doc(hidden)]
-            #[allow(dead_code)]
-            #vis fn #all<'__e, __R, __E>(
-                __rows: &'__e [__R],
-                __executor: __E,
-            ) -> __upsert::UpsertMany<'__e, Self, __E, #output>
-            where
-                __R: __upsert::RowOf<Self, #marker>,
-                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
-            {
-                __upsert::upsert_many::<Self, __R, __E, #marker>(__rows, __executor)
-            }
-
-            #[doc(hidden)]
-            #[allow(dead_code)]
-            #vis fn #stream<'__e, __I, __E>(
-                __rows: __I,
-                __executor: __E,
-            ) -> __upsert::UpsertStream<'__e, Self, __E>
-            where
-                Self: ::core::marker::Send + '__e,
-                __I: __upsert::RowStream<Self, #marker> + '__e,
-                __E: __upsert::ExecutorFor<Self, #marker> + '__e,
-            {
-                __upsert::upsert_stream::<Self, __I, __E, #marker>(__rows, __executor)
-            }
-
-            #[doc(hidden)]
-            #[allow(dead_code)]
-            #vis fn #sql<__DB: __upsert::Dialect>() -> __upsert::Sql {
-                __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<#marker>>::MODEL)
-            }
-        }
-    })
 }
 
 /// What would come back, as far as it can be told: code that uses it should not see a second mistake.

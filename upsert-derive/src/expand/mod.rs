@@ -55,7 +55,7 @@ pub(crate) fn crate_path(krate: Option<Path>) -> Path {
 fn impl_upsert(model: &Model) -> TokenStream {
     let accumulates = accumulate_checks(model);
     let marker = named::marker(model);
-    let method = named::method(model);
+    let methods = named::methods(model);
     let texts = sql::write(model);
     let spec = impl_spec(model, &texts);
     let impl_model = impl_model(model, &texts);
@@ -69,7 +69,7 @@ fn impl_upsert(model: &Model) -> TokenStream {
         #spec
         #impl_model
         #in_bulk
-        #method
+        #methods
         #verify
     }
 }

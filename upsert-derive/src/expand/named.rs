@@ -1,8 +1,8 @@
 //! Named upserts: a hidden marker type and a method with the struct's visibility.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Ident, LitStr};
+use syn::{DeriveInput, Generics, Ident, LitStr};
 
 use crate::model::Model;
 
@@ -42,40 +42,64 @@ pub(crate) fn declaration(name: &LitStr) -> TokenStream {
     }
 }
 
-/// `user.record_login(&pool)`, under the span of the name, so that a clash points there.
-pub(super) fn method(model: &Model) -> TokenStream {
-    let Some(literal) = model.name else {
-        return TokenStream::new();
-    };
-    let name = literal.value();
-    // It may be a raw identifier; that it is one at all has been checked.
-    let Ok(mut method) = literal.parse::<Ident>() else {
-        return TokenStream::new();
-    };
-    method.set_span(literal.span());
-    let vis = &model.derive.vis;
-    let ident = &model.derive.ident;
-    let (impl_generics, ty_generics, _) = model.derive.generics.split_for_impl();
+/// How the methods of a named upsert go out.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    /// With documentation, and under the span of the name, so that a clash points there.
+    Documented,
+    /// Beside a compile error, which is all that is to be read: hidden, and under the span of the derive.
+    Stub,
+}
+
+/// The methods of a model with a name.
+pub(super) fn methods(model: &Model) -> Option<TokenStream> {
+    let name = model.name?;
     let generics = super::bounds::spec_generics(model);
-    let where_clause = &generics.where_clause;
-    let docs = format!(
-        "The upsert named `{name}`: await it for the row, or ask the builder for something else.\n\nDerived with `upsert::Upsert`."
-    );
-    let all = format_ident!("{method}_all", span = literal.span());
-    let all_docs = format!(
-        "The upsert named `{name}`, of many rows: see `Upsert::upsert_all` of the crate `upsert`."
-    );
-    let stream = format_ident!("{method}_stream", span = literal.span());
-    let stream_docs = format!(
-        "The upsert named `{name}`, of a stream of rows: see `Upsert::upsert_stream` of the crate `upsert`."
-    );
-    let marker = marker_ident(literal);
-    let sql = format_ident!("{method}_sql", span = literal.span());
-    let sql_docs = format!("The statements that [`{name}`](Self::{name}) sends to a database.");
     let output = super::returning::output_type(model);
-    quote_spanned! {literal.span()=>
+    impl_methods(model.derive, &generics, &output, name, Form::Documented)
+}
+
+/// `user.record_login(&pool)`, and the same for many rows and for a stream, and the text; none where the name itself is the
+/// mistake.
+pub(crate) fn impl_methods(
+    derive: &DeriveInput,
+    generics: &Generics,
+    output: &TokenStream,
+    name: &LitStr,
+    form: Form,
+) -> Option<TokenStream> {
+    // It may be a raw identifier.
+    let method: Ident = name.parse().ok()?;
+    let span = match form {
+        Form::Documented => name.span(),
+        Form::Stub => Span::call_site(),
+    };
+    let doc = |text: String| match form {
+        Form::Documented => quote_spanned!(span=> #[doc = #text]),
+        Form::Stub => quote_spanned!(span=> #[doc(hidden)]),
+    };
+    let DeriveInput { vis, ident, .. } = derive;
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let marker = marker_ident(name);
+    let shown = name.value();
+    let docs = doc(format!(
+        "The upsert named `{shown}`: await it for the row, or ask the builder for something else.\n\nDerived with `upsert::Upsert`."
+    ));
+    let all = format_ident!("{method}_all", span = span);
+    let all_docs = doc(format!(
+        "The upsert named `{shown}`, of many rows: see `Upsert::upsert_all` of the crate `upsert`."
+    ));
+    let stream = format_ident!("{method}_stream", span = span);
+    let stream_docs = doc(format!(
+        "The upsert named `{shown}`, of a stream of rows: see `Upsert::upsert_stream` of the crate `upsert`."
+    ));
+    let sql = format_ident!("{method}_sql", span = span);
+    let sql_docs = doc(format!(
+        "The statements that [`{shown}`](Self::{shown}) sends to a database."
+    ));
+    Some(quote_spanned! {span=>
         impl #impl_generics #ident #ty_generics #where_clause {
-            #[doc = #docs]
+            #docs
             #[allow(dead_code)]
             #vis fn #method<'__e, __E>(
                 &'__e self,
@@ -87,7 +111,7 @@ pub(super) fn method(model: &Model) -> TokenStream {
                 __upsert::upsert_one::<Self, __E, #marker>(self, __executor)
             }
 
-            #[doc = #all_docs]
+            #all_docs
             #[allow(dead_code)]
             #vis fn #all<'__e, __R, __E>(
                 __rows: &'__e [__R],
@@ -100,7 +124,7 @@ pub(super) fn method(model: &Model) -> TokenStream {
                 __upsert::upsert_many::<Self, __R, __E, #marker>(__rows, __executor)
             }
 
-            #[doc = #stream_docs]
+            #stream_docs
             #[allow(dead_code)]
             #vis fn #stream<'__e, __I, __E>(
                 __rows: __I,
@@ -114,11 +138,11 @@ pub(super) fn method(model: &Model) -> TokenStream {
                 __upsert::upsert_stream::<Self, __I, __E, #marker>(__rows, __executor)
             }
 
-            #[doc = #sql_docs]
+            #sql_docs
             #[allow(dead_code)]
             #vis fn #sql<__DB: __upsert::Dialect>() -> __upsert::Sql {
                 __upsert::sql_of::<__DB>(<Self as __upsert::UpsertSpec<#marker>>::MODEL)
             }
         }
-    }
+    })
 }
