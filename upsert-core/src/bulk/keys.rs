@@ -34,6 +34,8 @@ pub struct KeyParts {
     bytes: Vec<u8>,
     /// Where each part ends; none for a NULL.
     ends: Vec<Option<usize>>,
+    /// How long each is in the form that is written; kept for the next key, which needs the room again.
+    lengths: Vec<u32>,
 }
 
 impl KeyParts {
@@ -86,9 +88,11 @@ impl KeyParts {
     }
 
     /// Writes the parts one after the other in the form in which equal ones have equal bytes; says whether there is one. The
-    /// lengths come last: in front of the parts they would decide the order.
-    fn write(&self, orders: &[KeyOrder], to: &mut Vec<u8>) -> bool {
-        let mut lengths = Vec::new();
+    /// lengths come last: in front of the parts they would decide the order. A key of one part does without, where a NULL is not
+    /// to be told from other keys, since it is equal to none.
+    fn write(&mut self, orders: &[KeyOrder], nulls_equal: bool, to: &mut Vec<u8>) -> bool {
+        let mut lengths = std::mem::take(&mut self.lengths);
+        lengths.clear();
         for (place, part) in self.parts().enumerate() {
             let start = to.len();
             let order = orders.get(place).copied().unwrap_or(KeyOrder::Bytes);
@@ -118,9 +122,10 @@ impl KeyParts {
             });
             lengths.push(length);
         }
-        if lengths.len() > 1 || lengths.first() == Some(&u32::MAX) {
-            to.extend(lengths.into_iter().flat_map(u32::to_be_bytes));
+        if lengths.len() > 1 || nulls_equal {
+            to.extend(lengths.iter().copied().flat_map(u32::to_be_bytes));
         }
+        self.lengths = lengths;
         true
     }
 }
@@ -159,7 +164,7 @@ impl Keys {
                 let column = model.key.get(parts.ends.len());
                 Error::encode(model, column.copied(), source).at_row(row)
             })?;
-            if !parts.write(orders, &mut keys.bytes) {
+            if !parts.write(orders, model.many.nulls_equal, &mut keys.bytes) {
                 return Ok(None);
             }
             keys.ends.push(keys.bytes.len());
@@ -244,7 +249,8 @@ pub(super) fn returned_key<DB: Dialect>(
     key.clear();
     rows.returned_key(returned, &mut Sink::Key(sink))
         .map_err(|source| Error::from_driver::<DB>(rows.model(), source))?;
-    Ok(sink.as_mut().write(orders, key))
+    let nulls_equal = rows.model().many.nulls_equal;
+    Ok(sink.as_mut().write(orders, nulls_equal, key))
 }
 
 #[cfg(test)]
@@ -260,7 +266,7 @@ mod tests {
             }
         }
         let mut bytes = Vec::new();
-        key.write(orders, &mut bytes).then_some(bytes)
+        key.write(orders, true, &mut bytes).then_some(bytes)
     }
 
     #[test]
@@ -275,6 +281,14 @@ mod tests {
             key(&[None, Some("a")], &bytes)
         );
         assert_ne!(key(&[None], &bytes), key(&[Some("")], &bytes));
+        let of_one = |part: &[u8]| {
+            let mut key = KeyParts::default();
+            key.push(part);
+            let mut bytes = Vec::new();
+            key.write(&[KeyOrder::Bytes], true, &mut bytes);
+            Some(bytes)
+        };
+        assert_ne!(key(&[None], &bytes), of_one(&[0xff; 4]));
     }
 
     #[test]

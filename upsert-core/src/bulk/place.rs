@@ -46,9 +46,8 @@ impl<'j, DB: Dialect> Places<'j, DB> {
         if !returned_key::<DB>(rows, returned, orders, &mut self.sink, &mut self.key)? {
             return Ok(None);
         }
-        let expected = self.rows.get(self.next);
-        let place = match expected {
-            Some(&row) if self.job.keys.get(row) == self.key => Some(self.next),
+        let place = match self.rows.get(self.next) {
+            Some(&row) if self.has_key(row) => Some(self.next),
             _ if self.job.careful => self.look_ahead(),
             _ => self.look_up(),
         };
@@ -63,16 +62,21 @@ impl<'j, DB: Dialect> Places<'j, DB> {
     /// Where keys may be equal that are different bytes, a key that came back may be that of another row given, too: then the order
     /// must not speak against it.
     fn look_ahead(&self) -> Option<usize> {
-        let ahead = self.next..self.rows.len();
-        ahead
-            .into_iter()
-            .find(|place| self.job.keys.get(self.rows[*place]) == self.key)
+        let mut ahead = self.next..self.rows.len();
+        ahead.find(|place| self.has_key(self.rows[*place]))
+    }
+
+    /// Whether the row given has the key that came back. A key with a NULL is equal to none.
+    fn has_key(&self, row: usize) -> bool {
+        let keys = &self.job.keys;
+        !keys.is_lonely(row) && keys.get(row) == self.key
     }
 
     fn look_up(&mut self) -> Option<usize> {
         if self.by_key.is_empty() {
             let keys = &self.job.keys;
             let by_key = self.rows.iter().enumerate();
+            let by_key = by_key.filter(|(_, row)| !keys.is_lonely(**row));
             self.by_key = by_key.map(|(place, &row)| (keys.get(row), place)).collect();
         }
         self.by_key.get(&*self.key).copied()
