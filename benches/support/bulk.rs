@@ -196,6 +196,14 @@ where
     Ok(())
 }
 
+async fn ours_in_order<C>(conn: &mut C, items: &[Item]) -> sqlx::Result<()>
+where
+    for<'c> &'c mut C: ExecutorFor<Item>,
+{
+    Item::upsert_all(items, conn).keep_order().await?;
+    Ok(())
+}
+
 async fn ours_returning<C>(conn: &mut C, items: &[Item]) -> sqlx::Result<()>
 where
     for<'c> &'c mut C: ExecutorFor<Item>,
@@ -271,10 +279,7 @@ pub fn postgres<'a>(runtime: &'a Runtime, url: &str) -> Result<Vec<Contender<'a>
             "upsert_all, keep_order",
             runtime,
             connect()?,
-            async |conn, items| {
-                Item::upsert_all(items, conn).keep_order().await?;
-                Ok(())
-            },
+            async |conn, items| ours_in_order(conn, items).await,
         ),
         Contender::on(
             "UNNEST by hand, of 10 000",
@@ -462,6 +467,12 @@ pub fn sqlite<'a>(runtime: &'a Runtime) -> Result<Vec<Contender<'a>>> {
         Contender::on("upsert_all", runtime, connect()?, async |conn, items| {
             ours(conn, items).await
         }),
+        Contender::on(
+            "upsert_all, keep_order",
+            runtime,
+            connect()?,
+            async |conn, items| ours_in_order(conn, items).await,
+        ),
         Contender::on("row by row, sqlx", runtime, connect()?, one_by_one),
     ])
 }
