@@ -42,7 +42,7 @@ const ALONE: [&str; 4] = [
 ];
 
 /// Tables in which one row may matter to another, or two keys be one.
-const ENTANGLED: [&str; 8] = [
+const ENTANGLED: [&str; 9] = [
     "CREATE TABLE pages (k TEXT COLLATE NOCASE PRIMARY KEY, n INTEGER, last INTEGER, parent TEXT)",
     "CREATE TABLE pages (k TEXT NOT NULL, n INTEGER, last INTEGER, parent TEXT);
      CREATE UNIQUE INDEX pages_k ON pages (k COLLATE RTRIM)",
@@ -53,6 +53,9 @@ const ENTANGLED: [&str; 8] = [
     "CREATE TABLE pages (k TEXT PRIMARY KEY, n INTEGER, last INTEGER, parent TEXT REFERENCES Pages (k))",
     "CREATE TABLE pages (k TEXT PRIMARY KEY, n INTEGER, last INTEGER, parent TEXT);
      CREATE TEMPORARY TRIGGER seen AFTER INSERT ON pages BEGIN UPDATE pages SET parent = NEW.k WHERE k = NEW.k; END",
+    "ATTACH DATABASE ':memory:' AS other;
+     CREATE TABLE other.pages (k TEXT PRIMARY KEY, n INTEGER, last INTEGER, parent TEXT);
+     CREATE TRIGGER other.seen AFTER INSERT ON pages BEGIN UPDATE pages SET parent = NEW.k WHERE k = NEW.k; END",
 ];
 
 const NUMBERS: [&str; 2] = [

@@ -66,6 +66,14 @@ pub(super) async fn is_view(
     has_object(conn, model, "type = 'view' AND lower(name) = lower(?1)").await
 }
 
+/// Whether the table is where the other questions are asked. One without a schema may as well be in a database that is attached.
+pub(super) async fn is_found(
+    conn: &mut SqliteConnection,
+    model: &'static Model,
+) -> Result<bool, sqlx::Error> {
+    has_object(conn, model, "type = 'table' AND lower(name) = lower(?1)").await
+}
+
 /// Whether a write to the table is the beginning of others.
 pub(super) async fn has_triggers(
     conn: &mut SqliteConnection,

@@ -6,7 +6,8 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::catalogue::{
-    Affinity, Declared, Index, declared_columns, has_triggers, refers_to_itself, unique_indexes,
+    Affinity, Declared, Index, declared_columns, has_triggers, is_found, refers_to_itself,
+    unique_indexes,
 };
 use crate::bulk::KeyOrder;
 use crate::model::{KeyEquality, Model};
@@ -25,6 +26,7 @@ pub(super) async fn key_orders(
     let columns = declared_columns(conn, model).await?;
     let indexes = unique_indexes(conn, model).await?;
     if !is_only_key(model, &columns, &indexes)
+        || !is_found(conn, model).await?
         || has_triggers(conn, model).await?
         || refers_to_itself(conn, model).await?
     {
