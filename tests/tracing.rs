@@ -100,9 +100,7 @@ const FIELDS: [&str; 8] = [
     "attempts",
 ];
 
-// All of it on one thread, of which the subscriber is.
-#[tokio::test(flavor = "current_thread")]
-async fn a_call_is_a_span_without_values() -> Result<(), Box<dyn std::error::Error>> {
+async fn table_of_words() -> Result<sqlx::SqlitePool, sqlx::Error> {
     let pool = sqlx::sqlite::SqlitePoolOptions::new()
         .max_connections(1)
         .connect("sqlite::memory:")
@@ -110,6 +108,13 @@ async fn a_call_is_a_span_without_values() -> Result<(), Box<dyn std::error::Err
     sqlx::query("CREATE TABLE words (k TEXT PRIMARY KEY, n INTEGER NOT NULL)")
         .execute(&pool)
         .await?;
+    Ok(pool)
+}
+
+// All of it on one thread, of which the subscriber is.
+#[tokio::test(flavor = "current_thread")]
+async fn a_call_is_a_span_without_values() -> Result<(), Box<dyn std::error::Error>> {
+    let pool = table_of_words().await?;
     let spans = Spans::default();
     let _default = tracing::subscriber::set_default(spans.clone());
 
@@ -140,13 +145,7 @@ async fn a_call_is_a_span_without_values() -> Result<(), Box<dyn std::error::Err
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_stream_is_a_span_around_those_of_its_chunks() -> Result<(), Box<dyn std::error::Error>> {
-    let pool = sqlx::sqlite::SqlitePoolOptions::new()
-        .max_connections(1)
-        .connect("sqlite::memory:")
-        .await?;
-    sqlx::query("CREATE TABLE words (k TEXT PRIMARY KEY, n INTEGER NOT NULL)")
-        .execute(&pool)
-        .await?;
+    let pool = table_of_words().await?;
     let spans = Spans::default();
     let _default = tracing::subscriber::set_default(spans.clone());
     Word::upsert_stream(stream::iter(words(25)), &pool)
