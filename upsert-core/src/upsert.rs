@@ -195,8 +195,8 @@ pub trait Upsert: UpsertSpec<Main> + Sized {
     /// - MySQL, MariaDB: a `VALUES` list of up to 10 000 rows, cut where `max_allowed_packet` asks for it.
     /// - Rows are sorted by key, so that concurrent batches do not deadlock, unless the key's columns have an idea of equal that
     ///   is not known (collations beyond the usual ones, keys with letters beyond ASCII under a case-insensitive one, decimals
-    ///   and floats, expressions): then they go in their order. On SQLite, they are sorted from 1000 on, to be faster, and only
-    ///   where the table has no other unique key, trigger or foreign key to itself.
+    ///   and floats, expressions), or the table has a foreign key to itself: then they go in their order. On SQLite, they are
+    ///   sorted from 1000 on, to be faster, and only where the table has no other unique key and no trigger either.
     fn upsert_all<'e, R, E>(rows: &'e [R], executor: E) -> UpsertMany<'e, Self, E, Self::Output>
     where
         R: RowOf<Self>,

@@ -9,6 +9,22 @@ const WORDS: &str = r#"CREATE TABLE "words" (
     "k" {text} PRIMARY KEY, "n" BIGINT NOT NULL CHECK ("n" < 1000), "place" BIGINT UNIQUE
 )"#;
 
+/// Its parent is another row of the table.
+#[derive(Debug, Clone, PartialEq, Upsert)]
+#[upsert(conflict = "k")]
+struct Node {
+    k: i64,
+    parent: Option<i64>,
+}
+
+/// The same with texts, of whose order the table is asked.
+#[derive(Debug, Clone, PartialEq, Upsert)]
+#[upsert(conflict = "k")]
+struct NamedNode {
+    k: String,
+    parent: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Upsert)]
 #[upsert(table = "words", conflict = "k", accumulate = "n")]
 struct Word {
@@ -67,6 +83,23 @@ dialect_tests! {
         assert_eq!(stored, expected.map(|(k, place)| (k.to_owned(), place)));
         let stored = Word::upsert_all(&rows[3..], &db.pool).keep_order().returning().await?;
         assert_eq!(stored.iter().map(|row| row.n).collect::<Vec<_>>(), [4, 4]);
+        Ok(())
+    }
+
+    /// Sorted, the first row would come before its parent; so a table that refers to itself is not.
+    async fn a_parent_before_its_children(db: Db) -> Result<()> {
+        for (table, ty) in [("nodes", "BIGINT"), ("named_nodes", "{text}")] {
+            let columns = format!(r#""k" {ty} PRIMARY KEY, "parent" {ty}"#);
+            let parent = format!(r#"FOREIGN KEY ("parent") REFERENCES "{table}" ("k")"#);
+            db.run(&format!(r#"CREATE TABLE "{table}" ({columns}, {parent})"#)).await?;
+        }
+        let rows: Vec<_> = (0..50).rev().map(|k| Node { k, parent: (k < 49).then_some(k + 1) }).collect();
+        assert_eq!(Node::upsert_all(&rows, &db.pool).chunk_rows(7).await?, 50);
+        assert_eq!(Node::upsert_all(&rows, &db.pool).chunk_rows(7).returning().await?, rows);
+        let name = |k: i64| format!("k{k:02}");
+        let rows: Vec<_> = rows.iter().map(|row| NamedNode { k: name(row.k), parent: row.parent.map(name) }).collect();
+        assert_eq!(NamedNode::upsert_all(&rows, &db.pool).chunk_rows(7).await?, 50);
+        assert_eq!(NamedNode::upsert_all(&rows, &db.pool).chunk_rows(7).returning().await?, rows);
         Ok(())
     }
 

@@ -136,6 +136,7 @@ where
     let config = Config {
         cases: 3,
         max_shrink_iters: 0,
+        failure_persistence: None,
         ..Config::default()
     };
     let keys = prop::collection::vec((0..700_u16, any::<u8>()), ROWS);

@@ -45,9 +45,9 @@ macro_rules! batch_options {
         /// Sends the rows in their order, where they would otherwise be sorted by key.
         ///
         /// Batches that run at the same time take their locks in the same order when they are sorted, and so do not deadlock.
-        /// The order of the rows matters where one row gives a value of *another* unique key to the next, where it refers to it
-        /// by a foreign key, or where triggers or SQL of yours look at other rows; rows with the same key stay in their order
-        /// either way. What comes back is in the order of the rows given, sorted or not.
+        /// The order of the rows matters where one row gives a value of *another* unique key to the next, or where triggers or
+        /// SQL of yours look at other rows; rows with the same key stay in their order either way, and so do all rows of a table
+        /// with a foreign key to itself. What comes back is in the order of the rows given, sorted or not.
         ///
         /// ```
         /// # use upsert::Upsert;

@@ -14,6 +14,8 @@ use crate::model::{KeyEquality, Model};
 pub struct Look {
     /// How each column of the key compares, in the order of `Model::key`; empty where nobody has asked.
     pub(crate) orders: Vec<KeyOrder>,
+    /// Whether rows of the table refer to other rows of it: one that is referred to may have to come first.
+    pub(crate) in_order: bool,
     /// Whether rows have to go in a VALUES list, since the database has types that arrays do not hold.
     pub(crate) in_values: bool,
 }
@@ -95,7 +97,7 @@ impl<'j> Job<'j> {
                 distinct,
             },
         };
-        let in_order = settings.keep_order || careful || keys.is_empty();
+        let in_order = settings.keep_order || look.in_order || careful || keys.is_empty();
         let plan = match (in_order, distinct) {
             (true, true) => Plan::in_order_and_distinct(range, limit, &keys),
             (true, false) => Plan::in_order(range, limit),
@@ -130,7 +132,7 @@ impl Look {
         };
         Some(Self {
             orders: vec![order; columns],
-            in_values: false,
+            ..Self::default()
         })
     }
 }

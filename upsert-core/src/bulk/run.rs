@@ -68,7 +68,8 @@ async fn run_in_span<DB: Dialect>(
         ));
     }
     let sortable = if settings.keep_order { 0 } else { count };
-    let look = DB::look(conn, model, sortable).await?;
+    let chunk = settings.chunk_rows.map_or(usize::MAX, usize::from);
+    let look = DB::look(conn, model, sortable, chunk).await?;
     let mut tally = Tally {
         span,
         on_progress,

@@ -203,12 +203,13 @@ pub trait Dialect:
     #[doc(hidden)]
     fn way(model: &'static Model, operation: Operation, look: &Look, careful: bool) -> Way;
 
-    /// Asks what a batch has to know of the table; `rows` may go in the order of their keys.
+    /// Asks what a batch has to know of the table; `rows` may go in the order of their keys, `chunk` at the most in a statement.
     #[doc(hidden)]
     fn look(
         conn: &mut Self::Connection,
         model: &'static Model,
         rows: usize,
+        chunk: usize,
     ) -> impl Future<Output = Result<Look, Error>> + Send;
 
     /// The binds of a statement of about so many rows, with none of them yet.

@@ -105,6 +105,7 @@ impl Dialect for MySql {
         conn: &mut MySqlConnection,
         model: &'static Model,
         _: usize,
+        _: usize,
     ) -> Result<Look, Error> {
         schema::look(conn, model).await
     }

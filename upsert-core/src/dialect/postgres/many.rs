@@ -81,9 +81,16 @@ SELECT
   (SELECT COALESCE(bool_and(COALESCE(e.typtype IN ('b', 'e', 'r', 'm'), FALSE)), TRUE)
    FROM unnest($3) AS n (name)
    LEFT JOIN pg_type a ON a.oid = to_regtype(n.name)
-   LEFT JOIN pg_type e ON e.oid = a.typelem)";
+   LEFT JOIN pg_type e ON e.oid = a.typelem),
+  EXISTS (SELECT FROM pg_constraint f
+    WHERE f.contype = 'f' AND f.conrelid = to_regclass($1) AND f.confrelid = f.conrelid)";
 
-pub(super) async fn look(conn: &mut PgConnection, model: &'static Model) -> Result<Look, Error> {
+pub(super) async fn look(
+    conn: &mut PgConnection,
+    model: &'static Model,
+    rows: usize,
+    chunk: usize,
+) -> Result<Look, Error> {
     let many = &model.many;
     if many.row_by_row {
         return Ok(Look::default());
@@ -94,9 +101,11 @@ pub(super) async fn look(conn: &mut PgConnection, model: &'static Model) -> Resu
         .filter(|array| array.oid().is_none())
         .map(|array| sqlx::TypeInfo::name(&array).to_owned())
         .collect();
+    // Rows that refer to each other are looked at when a statement has ended: the order matters to those of several.
+    let a_statement = ROWS.min(PARAMETERS / model.bound.len().max(1)).min(chunk);
     if let (Some(look), true) = (
         Look::of_equality(many.key, model.key.len()),
-        by_name.is_empty(),
+        by_name.is_empty() && rows <= a_statement,
     ) {
         return Ok(look);
     }
@@ -115,6 +124,7 @@ pub(super) async fn look(conn: &mut PgConnection, model: &'static Model) -> Resu
     };
     let orders: Option<Vec<String>> = row.try_get(0).map_err(driver)?;
     let whole: bool = row.try_get(1).map_err(driver)?;
+    let in_order: bool = row.try_get(2).map_err(driver)?;
     let order = |name: String| match (many.key, &*name) {
         (KeyEquality::Bytes, _) | (_, "bytes") => KeyOrder::Bytes,
         (KeyEquality::Unknown, _) => KeyOrder::Unknown,
@@ -124,6 +134,7 @@ pub(super) async fn look(conn: &mut PgConnection, model: &'static Model) -> Resu
     };
     Ok(Look {
         orders: orders.unwrap_or_default().into_iter().map(order).collect(),
+        in_order,
         in_values: !whole,
     })
 }

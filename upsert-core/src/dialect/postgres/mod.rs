@@ -100,8 +100,13 @@ impl Dialect for Postgres {
         many::way(model, operation, look, careful)
     }
 
-    async fn look(conn: &mut PgConnection, model: &'static Model, _: usize) -> Result<Look, Error> {
-        many::look(conn, model).await
+    async fn look(
+        conn: &mut PgConnection,
+        model: &'static Model,
+        rows: usize,
+        chunk: usize,
+    ) -> Result<Look, Error> {
+        many::look(conn, model, rows, chunk).await
     }
 
     fn new_binds(job: &Job<'_>, _: usize) -> Self::Binds {

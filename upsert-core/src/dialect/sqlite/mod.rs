@@ -103,6 +103,7 @@ impl Dialect for Sqlite {
         conn: &mut SqliteConnection,
         model: &'static Model,
         rows: usize,
+        _: usize,
     ) -> Result<Look, Error> {
         let orders = if rows < order::ROWS {
             Vec::new()
@@ -111,7 +112,7 @@ impl Dialect for Sqlite {
         };
         Ok(Look {
             orders,
-            in_values: false,
+            ..Look::default()
         })
     }
 

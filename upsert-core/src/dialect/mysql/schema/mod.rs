@@ -41,9 +41,6 @@ static LOOKS: RwLock<BTreeMap<usize, Look>> = RwLock::new(BTreeMap::new());
 /// Checks the table as a call of one row does, and asks how the columns of the key compare.
 pub(super) async fn look(conn: &mut MySqlConnection, model: &'static Model) -> Result<Look, Error> {
     check_once(conn, model).await?;
-    if let Some(look) = Look::of_equality(model.many.key, model.key.len()) {
-        return Ok(look);
-    }
     let address = ptr::from_ref(model).addr();
     let known = {
         let looks = LOOKS.read().unwrap_or_else(PoisonError::into_inner);
@@ -52,12 +49,29 @@ pub(super) async fn look(conn: &mut MySqlConnection, model: &'static Model) -> R
     if let Some(look) = known {
         return Ok(look);
     }
-    let look = Look {
-        orders: key_orders(conn, model).await?,
-        in_values: false,
+    let mut look = match Look::of_equality(model.many.key, model.key.len()) {
+        Some(look) => look,
+        None => Look {
+            orders: key_orders(conn, model).await?,
+            ..Look::default()
+        },
     };
+    look.in_order = refers_to_itself(conn, model).await?;
     let mut looks = LOOKS.write().unwrap_or_else(PoisonError::into_inner);
     Ok(looks.entry(address).or_insert(look).clone())
+}
+
+/// Whether rows of the table refer to other rows of it. InnoDB looks for them row by row.
+async fn refers_to_itself(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+) -> Result<bool, Error> {
+    let [schema, table] = table_name(model);
+    let sql = "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS \
+               WHERE CONSTRAINT_SCHEMA = COALESCE(?, DATABASE()) AND UNIQUE_CONSTRAINT_SCHEMA = CONSTRAINT_SCHEMA \
+               AND TABLE_NAME = ? AND REFERENCED_TABLE_NAME = TABLE_NAME";
+    let found = rows(conn, sql, &[schema, table]).await;
+    Ok(!found.map_err(driver(model))?.is_empty())
 }
 
 /// By the columns' types and collations. A trigger may rewrite keys, and then nobody knows.
