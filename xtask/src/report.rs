@@ -1,4 +1,4 @@
-//! What the tests against databases have said at their end.
+//! What the tests have said at their end.
 
 use std::fmt::Write;
 
@@ -34,16 +34,41 @@ impl Outcome {
     }
 }
 
-/// A row for each database that ran, and for each that was to run and did not.
+/// What was read of a run's output.
+#[derive(Default)]
+pub struct Told {
+    outcomes: Vec<Outcome>,
+    /// What each failed test said, as the test programs repeat it.
+    failures: String,
+    in_failures: bool,
+}
+
+impl Told {
+    pub fn read(&mut self, line: &str) {
+        self.outcomes.extend(Outcome::parse(line));
+        match line.trim_end() {
+            // Once before what they said, and once before their names alone.
+            "failures:" => self.in_failures = !self.in_failures,
+            end if end.starts_with("test result:") => self.in_failures = false,
+            _ if self.in_failures => self.failures.push_str(line),
+            _ => {}
+        }
+    }
+}
+
+/// A row for each database that ran, and for each that was to run and did not; and what failed.
 #[derive(Default)]
 pub struct Report {
     table: String,
+    failures: String,
     fell_short: bool,
 }
 
 impl Report {
     /// Adds what a run has said. In a `narrowed` run, a database may be left without a test.
-    pub fn add(&mut self, expected: &[&str], outcomes: &[Outcome], narrowed: bool) {
+    pub fn add(&mut self, expected: &[&str], told: &Told, narrowed: bool) {
+        self.failures.push_str(&told.failures);
+        let outcomes = &told.outcomes;
         for outcome in outcomes.iter().filter(|outcome| outcome.has_run()) {
             let Outcome {
                 database,
@@ -79,6 +104,10 @@ impl Report {
         &self.table
     }
 
+    pub fn failures(&self) -> &str {
+        &self.failures
+    }
+
     fn row(&mut self, name: &str, result: &str) {
         writeln!(self.table, "{name:<20} {result}").expect("a String takes everything");
     }
@@ -93,9 +122,12 @@ mod tests {
     }
 
     fn report(expected: &[&str], lines: &[&str], narrowed: bool) -> Report {
-        let outcomes: Vec<_> = lines.iter().copied().map(outcome).collect();
+        let mut told = Told::default();
+        for line in lines {
+            told.read(&format!("{line}\n"));
+        }
         let mut report = Report::default();
-        report.add(expected, &outcomes, narrowed);
+        report.add(expected, &told, narrowed);
         report
     }
 
@@ -115,6 +147,22 @@ mod tests {
         ] {
             assert_eq!(Outcome::parse(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn what_failed_is_told_again() {
+        let lines = [
+            "test bulk::chunks ... FAILED",
+            "failures:",
+            "---- bulk::chunks ----",
+            "2 rows instead of one",
+            "failures:",
+            "    bulk::chunks",
+            "test result: FAILED. 0 passed; 1 failed",
+            "test bulk::keys ... ok",
+        ];
+        let told = "---- bulk::chunks ----\n2 rows instead of one\n";
+        assert_eq!(report(&[], &lines, false).failures(), told);
     }
 
     #[test]

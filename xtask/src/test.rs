@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::args::Extras;
 use crate::process::Process;
-use crate::report::{Outcome, Report};
+use crate::report::{Report, Told};
 use crate::servers::{self, Database, Databases, Pooler};
 use crate::{interrupt, workspace};
 
@@ -25,7 +25,8 @@ pub fn run(extras: Extras, arguments: &[OsString]) -> Result<bool> {
     }
     drop(databases);
     if !passed {
-        println!("\nSome tests failed; see above.");
+        // Once more, since a log is often read from its end.
+        println!("\nSome tests failed.\n{}", report.failures());
     }
     print!("\n{}", report.table());
     Ok(passed && report.is_complete())
@@ -88,8 +89,8 @@ fn finish(
     expected: &[&str],
     report: &mut Report,
 ) -> Result<bool> {
-    let (passed, outcomes) = stream(cargo.arg("--").args(arguments))?;
-    report.add(expected, &outcomes, is_narrowed(arguments));
+    let (passed, told) = stream(cargo.arg("--").args(arguments))?;
+    report.add(expected, &told, is_narrowed(arguments));
     Ok(passed)
 }
 
@@ -99,28 +100,28 @@ fn is_narrowed(arguments: &[OsString]) -> bool {
     first.is_some_and(|argument| !argument.to_string_lossy().starts_with('-'))
 }
 
-/// Runs cargo while its output passes through, and picks the databases' outcomes from it.
-fn stream(cargo: &mut Command) -> Result<(bool, Vec<Outcome>)> {
+/// Runs cargo while its output passes through, and is read.
+fn stream(cargo: &mut Command) -> Result<(bool, Told)> {
     let mut process = Process::spawn(cargo.stdout(Stdio::piped()), Signal::SIGTERM)?;
     let output = process
         .child()
         .stdout
         .take()
         .context("cargo has no output")?;
-    let reader = thread::spawn(move || -> Result<Vec<Outcome>> {
-        let mut outcomes = Vec::new();
+    let reader = thread::spawn(move || -> Result<Told> {
+        let mut told = Told::default();
         let mut output = BufReader::new(output);
         let mut line = Vec::new();
         while output.read_until(b'\n', &mut line)? > 0 {
             stdout().write_all(&line)?;
-            outcomes.extend(Outcome::parse(&String::from_utf8_lossy(&line)));
+            told.read(&String::from_utf8_lossy(&line));
             line.clear();
         }
-        Ok(outcomes)
+        Ok(told)
     });
     let status = process.wait()?;
-    let outcomes = reader.join().expect("the reader does not panic")?;
-    Ok((status.success(), outcomes))
+    let told = reader.join().expect("the reader does not panic")?;
+    Ok((status.success(), told))
 }
 
 #[cfg(test)]
