@@ -563,7 +563,8 @@ dialect_tests! {
         db.run(COUNTERS).await?;
         let pool = sqlx::pool::PoolOptions::<DB>::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_millis(200))
+            // The first connection is made within it, too.
+            .acquire_timeout(Duration::from_secs(2))
             .connect_lazy_with(db.options());
         let tx = pool.begin().await?;
         let error = counter("a")

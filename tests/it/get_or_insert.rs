@@ -96,7 +96,7 @@ dialect_tests! {
             .execute(&mut *writer)
             .await?;
         let got = tokio::time::timeout(
-            Duration::from_secs(2),
+            Duration::from_secs(20),
             user("ada", "Somebody").get_or_insert(&db.pool),
         )
         .await??;

@@ -90,10 +90,13 @@ macro_rules! helpers {
                 self.run_as_it_is(&self.sql(sql)).await
             }
 
-            /// Runs statements.
+            /// Runs statements on a connection of their own: one of the pool may remember an index of SQLite that another
+            /// has dropped since, and says that it cannot be created again.
             pub async fn run_as_it_is(&self, sql: &str) -> Result<()> {
-                let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await;
-                done.map(drop).with_context(|| sql.to_owned())
+                let mut conn = self.connect().await?;
+                let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await;
+                done.with_context(|| sql.to_owned())?;
+                Ok(conn.close().await?)
             }
 
             /// All rows of a query.
