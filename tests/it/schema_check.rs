@@ -525,6 +525,10 @@ dialect_tests! {
     async fn nulls_that_are_distinct(db: Db) -> Result<()> {
         db.run(r#"CREATE TABLE "slots" ("place" TEXT, "n" BIGINT NOT NULL)"#).await?;
         db.run(r#"CREATE UNIQUE INDEX "slots_place" ON "slots" ("place")"#).await?;
+        if db.server.major() < 15 {
+            one_without_fix!(db, Slot, Error, None, "from version 15 on");
+            return Ok(());
+        }
         one_without_fix!(db, Slot, Error, None, "two NULLs are distinct");
         db.run(r#"DROP INDEX "slots_place""#).await?;
         one_with_fix!(db, Slot, Error, None, "no unique index");

@@ -312,6 +312,12 @@ async fn check_target(
     relation: &Relation,
     report: &mut SchemaReport,
 ) -> Result<(), sqlx::Error> {
+    let version = conn.server_version_num();
+    if model.nulls_not_distinct && version.is_some_and(|version| version < NULLS_NOT_DISTINCT) {
+        let what = "the struct says `nulls_not_distinct`, which PostgreSQL has from version 15 on, and this server is older";
+        report.add(Finding::new(Severity::Error, model.table, what, None));
+        return Ok(());
+    }
     let plan = match explain(conn, model.texts.postgres.target, PgArguments::default()).await? {
         Explained::Plan(plan) => plan,
         Explained::Refused(error) => {
@@ -341,6 +347,9 @@ async fn unique_indexes(
                FROM pg_catalog.pg_index i WHERE i.indrelid::bigint = $1 AND i.indisunique ORDER BY i.indexrelid";
     texts(conn, sqlx::query(sql).bind(relation.oid)).await
 }
+
+/// The first version in which a unique index can take NULLs for equal.
+const NULLS_NOT_DISTINCT: u32 = 150_000;
 
 /// An index that the planner chose to decide conflicts.
 struct Arbiter {
