@@ -155,7 +155,7 @@ async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), 
         return Err(Error::new(ErrorKind::Unsupported, model, what));
     }
     let indexes = unique_indexes(conn, model).await.map_err(driver(model))?;
-    if indexes.iter().any(|index| index.is_behind(model.index)) {
+    if indexes.iter().any(|index| index.is_behind(model)) {
         return Ok(());
     }
     if indexes.is_empty() && is_view(conn, model).await.map_err(driver(model))? {
@@ -291,24 +291,25 @@ async fn generated_columns(
 }
 
 impl UniqueIndex {
-    fn is_behind(&self, target: &[IndexPart]) -> bool {
-        self.whole && is_behind(&self.parts, target)
+    fn is_behind(&self, model: &Model) -> bool {
+        self.whole && is_behind(&self.parts, model.index, model.fields)
     }
 }
 
 /// Whether an index is over just the parts of the target, in any order. The servers rewrite the text of an expression, so it is
-/// known by its columns.
-fn is_behind(index: &[Part], target: &[IndexPart]) -> bool {
+/// known by its columns: all that the target has, and no others of the struct's `fields`.
+fn is_behind(index: &[Part], target: &[IndexPart], fields: &[&str]) -> bool {
+    let lower = |names: &[&str]| names.iter().map(|name| name.to_lowercase()).collect();
+    let fields: BTreeSet<String> = lower(fields);
     let is_part = |part: &IndexPart, found: &Part| match (part, found) {
         // Both servers compare column names without regard to case.
         (IndexPart::Column(name), Part::Column(found)) => {
             found.to_lowercase() == name.to_lowercase()
         }
         (IndexPart::Expression(columns), Part::Expression(text)) => {
-            let text = text.to_lowercase();
-            columns
-                .iter()
-                .all(|column| text.contains(&column.to_lowercase()))
+            let (columns, found): (BTreeSet<String>, _) = (lower(columns), columns_in(text));
+            let others = found.difference(&columns);
+            columns.is_subset(&found) && fields.is_disjoint(&others.cloned().collect())
         }
         _ => false,
     };
@@ -316,6 +317,42 @@ fn is_behind(index: &[Part], target: &[IndexPart]) -> bool {
         && target
             .iter()
             .all(|part| index.iter().any(|found| is_part(part, found)))
+}
+
+/// The columns that an expression speaks of, in lower case. Both servers write them in backquotes.
+fn columns_in(expression: &str) -> BTreeSet<String> {
+    // MySQL shows the text 'x' as `_utf8mb4\'x\'`.
+    let is_escaped = expression.contains(r"_utf8mb4\'");
+    let unescaped = is_escaped.then(|| expression.replace(r"\'", "'").replace(r"\\", r"\"));
+    let mut rest = unescaped.as_deref().unwrap_or(expression);
+    let mut columns = BTreeSet::new();
+    while let Some(start) = rest.find(['`', '\'']) {
+        let is_name = rest.as_bytes()[start] == b'`';
+        rest = &rest[start + 1..];
+        if is_name {
+            let (name, after) = rest.split_once('`').unwrap_or((rest, ""));
+            columns.insert(name.to_lowercase());
+            rest = after;
+        } else {
+            rest = after_text(rest);
+        }
+    }
+    columns
+}
+
+/// What comes after the text that has just begun.
+fn after_text(mut rest: &str) -> &str {
+    while let Some(at) = rest.find(['\\', '\'']) {
+        let is_end = rest.as_bytes()[at] == b'\'';
+        rest = &rest[at + 1..];
+        if is_end {
+            break;
+        }
+        let mut escaped = rest.chars();
+        escaped.next();
+        rest = escaped.as_str();
+    }
+    rest
 }
 
 /// A view has no indexes of its own; those of its table decide.
@@ -356,16 +393,39 @@ mod tests {
         let column = |name: &str| Part::Column(name.to_owned());
         let index = [column("Sku"), column("tenant_id")];
         let target = [IndexPart::Column("tenant_id"), IndexPart::Column("sku")];
-        assert!(is_behind(&index, &target));
-        assert!(!is_behind(&index, &target[..1]));
-        assert!(!is_behind(&index[..1], &target));
+        assert!(is_behind(&index, &target, &[]));
+        assert!(!is_behind(&index, &target[..1], &[]));
+        assert!(!is_behind(&index[..1], &target, &[]));
     }
 
     #[test]
     fn an_expression_is_known_by_its_columns() {
-        let index = [Part::Expression("lcase(`email`)".to_owned())];
-        assert!(is_behind(&index, &[IndexPart::Expression(&["email"])]));
-        assert!(!is_behind(&index, &[IndexPart::Expression(&["name"])]));
-        assert!(!is_behind(&index, &[IndexPart::Column("email")]));
+        let is_behind = |text: &str, part| {
+            let index = [Part::Expression(text.to_owned())];
+            is_behind(&index, &[part], &["email", "Name"])
+        };
+        let email = || IndexPart::Expression(&["email"]);
+        assert!(is_behind("lcase(`Email`)", email()));
+        assert!(!is_behind(
+            "lcase(`email`)",
+            IndexPart::Expression(&["name"])
+        ));
+        assert!(!is_behind("lcase(`email`)", IndexPart::Column("email")));
+        assert!(!is_behind("lcase(`email_of`)", email()));
+        assert!(!is_behind("concat(`email`,`name`)", email()));
+        // Of a column that the struct does not have, the target may speak as well.
+        assert!(is_behind("if(`gone`,NULL,`email`)", email()));
+    }
+
+    #[test]
+    fn columns_are_what_stands_in_backquotes() {
+        let columns = |text| columns_in(text).into_iter().collect::<Vec<_>>();
+        assert_eq!(
+            columns("if(`Gone` is null,`email`,NULL)"),
+            ["email", "gone"]
+        );
+        assert_eq!(columns(r"concat(`a`,'`b` it\'s `c`',`d`)"), ["a", "d"]);
+        assert_eq!(columns(r"concat(`a`,'it''s `b`',`d`)"), ["a", "d"]);
+        assert_eq!(columns(r"concat(`a`,_utf8mb4\'`b`\',`d`)"), ["a", "d"]);
     }
 }

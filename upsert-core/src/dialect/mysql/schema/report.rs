@@ -343,12 +343,12 @@ async fn check_indexes(
     report: &mut SchemaReport,
 ) -> Result<(), sqlx::Error> {
     let indexes = unique_indexes(conn, model).await?;
-    if !indexes.iter().any(|index| index.is_behind(model.index)) {
+    if !indexes.iter().any(|index| index.is_behind(model)) {
         let found: Vec<_> = indexes.iter().map(shown).collect();
         let missing = rules::missing_index(model, &found, model.texts.mysql.create_index);
         report.add(on_mariadb(model, missing));
     }
-    for index in indexes.iter().filter(|index| !index.is_behind(model.index)) {
+    for index in indexes.iter().filter(|index| !index.is_behind(model)) {
         if !is_never_hit(model, table, index) {
             let what = format!(
                 "a row that collides with another under the unique key {} is refused with an error, and nothing is written",
