@@ -184,8 +184,8 @@ pub struct Model {
     pub optional: &'static [&'static str],
     /// Whether what comes back is read into the struct's own fields.
     pub reads: bool,
-    /// Whether the target is a partial index.
-    pub predicate: bool,
+    /// The predicate of the partial index that the target is.
+    pub predicate: Option<&'static str>,
     /// Whether the index behind the target takes NULLs for equal.
     pub nulls_not_distinct: bool,
     /// The statements.

@@ -124,7 +124,7 @@ pub const INVALID: Model = Model {
     patched: &[],
     optional: &[],
     reads: false,
-    predicate: false,
+    predicate: None,
     nulls_not_distinct: false,
     texts: Texts {
         postgres: PostgresTexts {

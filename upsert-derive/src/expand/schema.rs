@@ -80,7 +80,10 @@ pub(super) fn model_fields(model: &Model) -> TokenStream {
         types::option_inner(ty).is_some()
     });
     let reads = !matches!(model.output, Output::FromRow(..));
-    let predicate = model.target.predicate.is_some();
+    let predicate = match &model.target.predicate {
+        Some(predicate) => quote!(::core::option::Option::Some(#predicate)),
+        None => quote!(::core::option::Option::None),
+    };
     let nulls_not_distinct = model.target.nulls_not_distinct;
     quote! {
         fields: #fields,

@@ -22,11 +22,9 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
         ),
         "55000" if message.contains("deferrable") => (
             ErrorKind::MissingUniqueIndex,
-            format!(
-                "the unique constraint behind the conflict target is deferrable, and cannot decide a conflict; make it NOT \
-                 DEFERRABLE, or run `{}`",
-                model.texts.postgres.create_index
-            ),
+            "the unique constraint behind the conflict target is deferrable, and cannot decide a conflict, nor can an index \
+             beside it; drop it, and make it again NOT DEFERRABLE"
+                .to_owned(),
         ),
         "23505" => (
             ErrorKind::UniqueViolation,

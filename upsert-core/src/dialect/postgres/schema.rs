@@ -4,6 +4,7 @@ use sqlx::encode::IsNull;
 use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, PgTypeInfo, Postgres};
 use sqlx::{AssertSqlSafe, Column as _, Connection, Encode, Executor, Row, Type, TypeInfo};
+use std::collections::BTreeSet;
 
 use super::RETURNING_OLD;
 use crate::dialect::Dialect;
@@ -49,7 +50,20 @@ async fn check(
     report: &mut SchemaReport,
 ) -> Result<(), sqlx::Error> {
     let model = upsert.model;
-    let Some(relation) = relation(conn, model).await? else {
+    let mut savepoint = conn.begin().await?;
+    let found = match relation(&mut savepoint, model).await {
+        Err(sqlx::Error::Database(error)) if is_privilege(&*error) => Err(error),
+        found => Ok(found?),
+    };
+    savepoint.rollback().await?;
+    let relation = match found {
+        Ok(relation) => relation,
+        Err(error) => {
+            report.add(missing_privilege(conn, model, &*error).await?);
+            return Ok(());
+        }
+    };
+    let Some(relation) = relation else {
         let what = format!(
             "there is no such table in `{}`",
             match model.table.split_once('.') {
@@ -71,10 +85,7 @@ async fn check(
     check_target(conn, model, &relation, report).await?;
     check_sequences(conn, model, &relation, report).await?;
     check_statements(conn, upsert, report).await?;
-    if !report.has_errors() {
-        check_action(conn, upsert, &relation, report).await?;
-    }
-    Ok(())
+    check_action(conn, upsert, &relation, report).await
 }
 
 /// What the table is.
@@ -286,11 +297,11 @@ enum Explained {
 /// Plans a statement without running it. A plan of its own text: what sqlx knows of the real one is left alone.
 async fn explain(
     conn: &mut PgConnection,
-    sql: &'static str,
+    sql: &str,
     arguments: PgArguments,
 ) -> Result<Explained, sqlx::Error> {
     let mut savepoint = conn.begin().await?;
-    let sql = AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) {sql}"));
+    let sql = AssertSqlSafe(format!("EXPLAIN (VERBOSE, FORMAT JSON) {sql}"));
     let query = sqlx::query_with(sql, arguments).persistent(false);
     let explained = match savepoint.fetch_all(query).await {
         Ok(rows) => {
@@ -332,6 +343,7 @@ async fn check_target(
         Explained::NoSuchType(_) => return Ok(()),
     };
     for arbiter in arbiters(conn, relation, &plan).await? {
+        check_predicate(conn, model, &arbiter, report).await?;
         check_arbiter(model, &arbiter, report);
     }
     Ok(())
@@ -356,7 +368,7 @@ struct Arbiter {
     name: String,
     immediate: bool,
     nulls_not_distinct: bool,
-    partial: bool,
+    predicate: Option<String>,
     /// The columns, if it is over columns alone.
     columns: Option<Vec<String>>,
     /// Columns that the index compares under another collation than they do, where one of the two takes different texts for
@@ -374,7 +386,7 @@ async fn arbiters(
     // Before version 15 there is no `indnullsnotdistinct`.
     let sql = "SELECT c.relname::text, i.indimmediate, \
                       COALESCE((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false), \
-                      i.indpred IS NOT NULL, \
+                      pg_get_expr(i.indpred, i.indrelid), \
                       CASE WHEN i.indexprs IS NULL THEN ARRAY( \
                           SELECT a.attname::text FROM unnest(i.indkey[0:i.indnkeyatts - 1]) AS k (attnum) \
                           JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum) END, \
@@ -395,7 +407,7 @@ async fn arbiters(
             name: row.try_get(0)?,
             immediate: row.try_get(1)?,
             nulls_not_distinct: row.try_get(2)?,
-            partial: row.try_get(3)?,
+            predicate: row.try_get(3)?,
             columns: row.try_get(4)?,
             collated: row.try_get(5)?,
             definition: row.try_get(6)?,
@@ -404,11 +416,75 @@ async fn arbiters(
     rows.iter().map(arbiter).collect()
 }
 
+/// PostgreSQL takes an index over more rows than those of the struct's predicate, too.
+async fn check_predicate(
+    conn: &mut PgConnection,
+    model: &'static Model,
+    arbiter: &Arbiter,
+    report: &mut SchemaReport,
+) -> Result<(), sqlx::Error> {
+    let (name, asked) = match model.predicate {
+        Some(asked) => (&arbiter.name, asked),
+        None => return Ok(()),
+    };
+    let Some(found) = &arbiter.predicate else {
+        report.add(rules::no_predicate(model, &format!("`{name}`")));
+        return Ok(());
+    };
+    if !are_the_same(conn, model, [asked, found]).await? {
+        let what = format!(
+            "the struct says `conflict_where`, and the index `{name}` is over all rows WHERE {found}: if those are more, the \
+             others conflict too"
+        );
+        report.add(Finding::new(Severity::Warning, model.table, what, None));
+    }
+    Ok(())
+}
+
+/// Whether two conditions have the same parts, in the form that the planner brings them to. What it does not plan is not told
+/// apart.
+async fn are_the_same(
+    conn: &mut PgConnection,
+    model: &'static Model,
+    conditions: [&str; 2],
+) -> Result<bool, sqlx::Error> {
+    let [one, two] = conditions;
+    let sql = format!(
+        "SELECT ({one}), ({two}) FROM {}",
+        quote_table(model.table, '"')
+    );
+    let Explained::Plan(plan) = explain(conn, &sql, PgArguments::default()).await? else {
+        return Ok(true);
+    };
+    let sql = "SELECT jsonb_array_elements_text($1::jsonb #> '{0,Plan,Output}')";
+    let shown = texts(conn, sqlx::query(sql).bind(plan)).await?;
+    let parts: Vec<_> = shown.iter().map(|condition| conjuncts(condition)).collect();
+    Ok(parts.windows(2).all(|pair| pair[0] == pair[1]))
+}
+
+/// What `((a = 1) AND (b = 2))` joins.
+fn conjuncts(condition: &str) -> BTreeSet<&str> {
+    let inner = condition
+        .strip_prefix("((")
+        .and_then(|rest| rest.strip_suffix("))"));
+    let Some(inner) = inner else {
+        return BTreeSet::from([condition]);
+    };
+    // Each part is in parentheses of its own, so there is one for all of them only around more than one.
+    let parts: BTreeSet<_> = inner.split(") AND (").collect();
+    let are_whole = parts.iter().all(|part| {
+        let opened = part.matches('(').count();
+        opened == part.matches(')').count() && part.matches('\'').count() % 2 == 0
+    });
+    if are_whole {
+        parts
+    } else {
+        BTreeSet::from([condition])
+    }
+}
+
 fn check_arbiter(model: &'static Model, arbiter: &Arbiter, report: &mut SchemaReport) {
     let name = &arbiter.name;
-    if model.predicate && !arbiter.partial {
-        report.add(rules::no_predicate(model, &format!("`{name}`")));
-    }
     let mut add = |severity, what: String, fix| {
         report.add(Finding::new(severity, model.table, what, fix));
     };
@@ -519,8 +595,7 @@ async fn check_statements(
         match explain(conn, sql, nulls(upsert, binds, flags)?).await? {
             Explained::Plan(_) => {}
             Explained::Refused(error) => {
-                let is_privilege = error.code().as_deref() == Some("42501");
-                if is_privilege {
+                if is_privilege(&*error) {
                     report.add(missing_privilege(conn, model, &*error).await?);
                 } else if !is_wrong {
                     let (_, what) = Postgres::explain(model, &*error);
@@ -539,6 +614,10 @@ async fn check_statements(
     Ok(())
 }
 
+fn is_privilege(error: &dyn DatabaseError) -> bool {
+    error.code().as_deref() == Some("42501")
+}
+
 async fn missing_privilege(
     conn: &mut PgConnection,
     model: &'static Model,
@@ -551,10 +630,17 @@ async fn missing_privilege(
         error.message()
     );
     let on_table = error.message().contains(" table ") || error.message().contains(" view ");
-    let fix = on_table.then(|| {
-        let table = quote_table(model.table, '"');
-        format!("GRANT SELECT, INSERT, UPDATE ON {table} TO {user}")
-    });
+    let fix = match model.table.split_once('.') {
+        _ if on_table => {
+            let table = quote_table(model.table, '"');
+            Some(format!("GRANT SELECT, INSERT, UPDATE ON {table} TO {user}"))
+        }
+        Some((schema, _)) if error.message().contains(" schema ") => {
+            let schema = quote(schema, '"');
+            Some(format!("GRANT USAGE ON SCHEMA {schema} TO {user}"))
+        }
+        _ => None,
+    };
     Ok(Finding::new(Severity::Error, model.table, what, fix))
 }
 
@@ -595,6 +681,10 @@ async fn check_action(
         // Planned without complaint; it fails when it runs.
         let what = super::error::no_xmax();
         report.add(Finding::new(Severity::Note, model.table, what, None));
+        return Ok(());
+    }
+    if report.has_errors() {
+        // The plan would only say them again.
         return Ok(());
     }
     let sql = match has_old {

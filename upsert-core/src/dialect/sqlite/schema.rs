@@ -3,6 +3,7 @@
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow, SqliteTypeInfo};
 use sqlx::{AssertSqlSafe, Executor, Row, Type, TypeInfo};
+use std::collections::BTreeSet;
 
 use super::catalogue::{Affinity, Declared, Index, declared_columns, is_view, unique_indexes};
 use super::error;
@@ -29,7 +30,16 @@ impl SchemaRoom for Sqlite {
         report: &mut SchemaReport,
     ) -> Result<(), sqlx::Error> {
         let model = upsert.model;
-        let declared = declared_columns(conn, model).await?;
+        let declared = match declared_columns(conn, model).await {
+            Err(sqlx::Error::Database(error))
+                if error.message().starts_with("unknown database") =>
+            {
+                let what = format!("{}: no database of this name is attached", error.message());
+                report.add(Finding::new(Severity::Error, model.table, what, None));
+                return Ok(());
+            }
+            declared => declared?,
+        };
         if declared.is_empty() {
             let what = "there is no such table";
             report.add(Finding::new(Severity::Error, model.table, what, None));
@@ -50,9 +60,6 @@ impl SchemaRoom for Sqlite {
         if !report.has_errors() {
             // What is wrong would only be said again, by SQLite.
             check_statements(conn, model, report).await?;
-        }
-        if report.has_errors() {
-            return Ok(());
         }
         check_names(conn, model, &table, report).await
     }
@@ -212,7 +219,7 @@ async fn check_indexes(
             })
     };
     for index in indexes.iter().filter(is_behind) {
-        if model.predicate && !index.is_partial {
+        if model.predicate.is_some() && !index.is_partial {
             report.add(rules::no_predicate(model, &index.shown));
         }
         for column in &index.columns {
@@ -307,23 +314,33 @@ async fn prepare(
 }
 
 /// A name in double quotes that is no column is a text to SQLite. The columns of the struct are qualified, so only SQL that the
-/// user wrote can have such a name: a predicate, an expression of the target, `sql("…")`.
+/// user wrote can have such a name: a predicate, an expression of the target, `sql("…")`. A text that stands in single quotes, or
+/// is the table's name and may be a default of a column, is none of them. The index is not needed to find them.
 async fn check_names(
     conn: &mut SqliteConnection,
     model: &'static Model,
     table: &Table,
     report: &mut SchemaReport,
 ) -> Result<(), sqlx::Error> {
+    let mut found = BTreeSet::new();
     for sql in statements(model) {
-        let unknown: Vec<_> = names_in_double_quotes(sql)
-            .into_iter()
-            .filter(|name| table.find(name).is_none())
-            .collect();
+        let names = quoted(sql, '"').into_iter();
+        let texts = quoted(sql, '\'');
+        let is_unknown = |name: &String| {
+            let mut of_table = model.table.split('.');
+            table.find(name).is_none() && !texts.contains(name) && of_table.all(|part| part != name)
+        };
+        let unknown: Vec<_> = names.filter(is_unknown).collect();
         if unknown.is_empty() {
             continue;
         }
-        for (opcode, text) in operations(conn, sql).await? {
-            if opcode == "String8" && unknown.contains(&text) {
+        let operations = match operations(conn, &without_target(sql)).await {
+            // It has been said what is wrong with the statement.
+            Err(sqlx::Error::Database(_)) => continue,
+            operations => operations?,
+        };
+        for (opcode, text) in operations {
+            if opcode == "String8" && unknown.contains(&text) && found.insert(text.clone()) {
                 let what = format!(
                     "`\"{text}\"` in the SQL of the struct is no column, and SQLite takes it for a text; correct the name, or \
                      write the text in single quotes"
@@ -335,27 +352,40 @@ async fn check_names(
     Ok(())
 }
 
-/// The names in double quotes of a statement, without what stands in single quotes.
-fn names_in_double_quotes(sql: &str) -> Vec<String> {
+/// The statement for whichever index there is.
+fn without_target(sql: &str) -> String {
+    let target = || {
+        let start = sql.find(" ON CONFLICT (")? + " ON CONFLICT".len();
+        let length = sql[start..].find(" DO ")?;
+        Some((&sql[..start], &sql[start + length..]))
+    };
+    target().map_or_else(
+        || sql.to_owned(),
+        |(before, after)| format!("{before}{after}"),
+    )
+}
+
+/// What stands in these quotes in a statement, but not in the others.
+fn quoted(sql: &str, wanted: char) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = sql;
     while let Some(start) = rest.find(['"', '\'']) {
-        let mark = rest.as_bytes()[start];
+        let mark = char::from(rest.as_bytes()[start]);
         let mut name = String::new();
         rest = &rest[start + 1..];
-        while let Some(end) = rest.find(char::from(mark)) {
+        while let Some(end) = rest.find(mark) {
             name.push_str(&rest[..end]);
             rest = &rest[end + 1..];
             // Twice is the mark itself.
-            match rest.strip_prefix(char::from(mark)) {
+            match rest.strip_prefix(mark) {
                 Some(after) => {
-                    name.push(char::from(mark));
+                    name.push(mark);
                     rest = after;
                 }
                 None => break,
             }
         }
-        if mark == b'"' {
+        if mark == wanted {
             names.push(name);
         }
     }
@@ -369,6 +399,7 @@ mod tests {
     #[test]
     fn names_are_told_from_texts() {
         let sql = r#"SELECT "a""b", 'it''s "no" name' FROM "t" WHERE "x" = 'y'"#;
-        assert_eq!(names_in_double_quotes(sql), ["a\"b", "t", "x"]);
+        assert_eq!(quoted(sql, '"'), ["a\"b", "t", "x"]);
+        assert_eq!(quoted(sql, '\''), ["it's \"no\" name", "y"]);
     }
 }
