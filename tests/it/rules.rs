@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use rust_decimal::Decimal;
 use sqlx::FromRow;
-use upsert::{ErrorKind, Upsert};
+use upsert::{ErrorKind, Patch, Upsert};
 
 use crate::harness::{Key, dialect_tests};
 
@@ -32,6 +32,32 @@ struct Measure {
     small: i16,
     medium: i32,
     float: f64,
+}
+
+/// The same in floats of 32 bits, and in what may be given or not.
+#[derive(Debug, Upsert)]
+#[upsert(table = "rates", conflict = "name", accumulate = "rate")]
+struct Rate {
+    name: String,
+    rate: f32,
+}
+
+#[derive(Debug, Upsert)]
+#[upsert(table = "rates", conflict = "name")]
+struct Tenfold {
+    name: String,
+    #[upsert(update = old.rate * 10)]
+    rate: Option<f32>,
+}
+
+/// The product has 64 bits, as it has where the field is a plain `i32`.
+#[derive(Debug, Upsert)]
+#[upsert(table = "scores", conflict = "name", returning = "score")]
+struct Score {
+    name: String,
+    level: Patch<i32>,
+    #[upsert(update = new.level * 1000000)]
+    score: i64,
 }
 
 #[derive(Debug, Upsert)]
@@ -240,6 +266,32 @@ dialect_tests! {
             measure(0, 0).upsert(&db.pool).await?,
             (i16::MAX, i32::MIN, 0.0)
         );
+        Ok(())
+    }
+
+    /// SQLite's floats have 64 bits.
+    async fn a_sum_beyond_a_float_of_32_bits_is_an_error(db: Db) -> Result<()> {
+        let float = if db.server.door.words().any(|word| word == "mysql") { "FLOAT" } else { "REAL" };
+        db.run(&format!(r#"CREATE TABLE "rates" ("name" {{text}} PRIMARY KEY, "rate" {float})"#)).await?;
+        let rate = |rate| Rate { name: "x".to_owned(), rate };
+        let largest = 3.402_823e38;
+        assert_eq!(rate(largest).upsert(&db.pool).await?.rate, largest);
+        for row in [rate(largest), rate(largest / 100.0)] {
+            let error = row.upsert(&db.pool).await.expect_err("it does not fit");
+            assert_eq!(error.kind(), ErrorKind::OutOfRange, "{error}");
+        }
+        let tenfold = Tenfold { name: "x".to_owned(), rate: None };
+        let error = tenfold.upsert(&db.pool).await.expect_err("it does not fit");
+        assert_eq!(error.kind(), ErrorKind::OutOfRange, "{error}");
+        assert_eq!(rate(-largest).upsert(&db.pool).await?.rate, 0.0);
+        Ok(())
+    }
+
+    async fn what_is_computed_from_a_patch_has_64_bits(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "scores" ("name" {text} PRIMARY KEY, "level" INTEGER, "score" BIGINT NOT NULL)"#).await?;
+        let score = |level| Score { name: "x".to_owned(), level, score: 0 };
+        score(Patch::Keep).upsert(&db.pool).await?;
+        assert_eq!(score(Patch::Set(5_000)).upsert(&db.pool).await?, 5_000_000_000);
         Ok(())
     }
 

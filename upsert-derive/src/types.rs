@@ -75,8 +75,9 @@ pub(crate) fn patch_inner(ty: &Type) -> Option<&Type> {
 /// Whether SQLite stores the type as a text whose order is not that of the instants: the `time` crate trims digits, and an
 /// offset other than UTC's is kept as it is.
 pub(crate) fn has_no_order_on_sqlite(ty: &Type) -> bool {
-    let ty = peel(option_inner(ty).unwrap_or(ty));
-    let Type::Path(path) = ty else { return false };
+    let Type::Path(path) = held(ty) else {
+        return false;
+    };
     match path.path.segments.last() {
         Some(last) if last.ident == "OffsetDateTime" => true,
         Some(last) if last.ident == "DateTime" => {
@@ -95,8 +96,7 @@ pub(crate) fn has_no_order_on_sqlite(ty: &Type) -> bool {
 
 /// The kind of a type, or of what its `Option` holds.
 pub(crate) fn kind(ty: &Type) -> Kind {
-    let ty = patch_inner(ty).unwrap_or(ty);
-    let ty = peel(option_inner(ty).unwrap_or(ty));
+    let ty = held(ty);
     if let Type::Reference(reference) = ty {
         return kind(&reference.elem);
     }
@@ -179,9 +179,20 @@ impl Kind {
     }
 }
 
+/// What a field holds if it holds something: `T` of `T`, `Option<T>` and `Patch<T>`.
+fn held(ty: &Type) -> &Type {
+    let ty = patch_inner(ty).unwrap_or(ty);
+    peel(option_inner(ty).unwrap_or(ty))
+}
+
+/// Whether it is a float of 32 bits, where SQLite stores 64.
+pub(crate) fn is_f32(ty: &Type) -> bool {
+    is_named(held(ty), &["f32"])
+}
+
 /// What the integer type of a field can hold, where that is less than the 64 bits that SQLite stores.
 pub(crate) fn integer_range(ty: &Type) -> Option<(i64, i64)> {
-    let Type::Path(path) = peel(option_inner(ty).unwrap_or(ty)) else {
+    let Type::Path(path) = held(ty) else {
         return None;
     };
     Some(

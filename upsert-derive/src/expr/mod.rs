@@ -168,6 +168,19 @@ impl Expr {
         }
     }
 
+    /// Whether it is, or hands on, one of which `is` holds: the values between which a function or a condition chooses.
+    fn hands_on(&self, is: &dyn Fn(&Self) -> bool) -> bool {
+        let chosen: &[Self] = match self {
+            Self::If(parts) => &parts[1..],
+            Self::Call(
+                Function::Coalesce | Function::Greatest | Function::Least | Function::NullIf,
+                values,
+            ) => values,
+            _ => &[],
+        };
+        is(self) || chosen.iter().any(|value| value.hands_on(is))
+    }
+
     /// Whether it asks which of two values is greater, of a column or a bound field that `has_no_order`.
     pub(crate) fn orders(&self, has_no_order: &dyn Fn(&Self) -> bool) -> bool {
         let asks = match self {
@@ -178,7 +191,7 @@ impl Expr {
             _ => false,
         };
         let parts = self.parts();
-        (asks && parts.iter().any(|part| has_no_order(part)))
+        (asks && parts.iter().any(|part| part.hands_on(has_no_order)))
             || parts.iter().any(|part| part.orders(has_no_order))
     }
 

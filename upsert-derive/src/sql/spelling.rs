@@ -117,6 +117,8 @@ pub(super) struct Computation {
     pub leaves: Vec<String>,
     /// What the column that takes the result can hold, where that is less than 64 bits.
     pub range: Option<(i64, i64)>,
+    /// Whether the column that takes the result has floats of 32 bits.
+    pub into_f32: bool,
     /// Whether it is one operation.
     pub single: bool,
 }

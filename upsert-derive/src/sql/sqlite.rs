@@ -20,8 +20,11 @@ pub(super) struct Sqlite<'a> {
 /// An expression that raises "integer overflow" when it is evaluated.
 const RAISE: &str = "abs(-9223372036854775807 - 1)";
 
-/// The largest float; what is larger is infinite.
-const LARGEST: &str = "1.7976931348623157e308";
+/// What is infinite: more than the largest float.
+const INFINITE: &str = "> 1.7976931348623157e308";
+
+/// What is infinite as a float of 32 bits: what is no longer rounded to the largest of them.
+const INFINITE_F32: &str = ">= 3.4028235677973366e38";
 
 impl Spelling for Sqlite<'_> {
     const QUOTE: char = '"';
@@ -82,12 +85,16 @@ impl Spelling for Sqlite<'_> {
     /// An integer that overflows would turn into a REAL, and one that outgrows the field's type would be stored and never be
     /// read again.
     fn computation(&self, text: String, computation: &Computation) -> String {
+        let is_infinite = match computation.into_f32 {
+            true => INFINITE_F32,
+            false => INFINITE,
+        };
         let mut overflow = match computation.kind {
             Kind::Integer => format!("typeof({text}) = 'real'"),
-            Kind::Float if computation.single => format!("abs({text}) > {LARGEST}"),
+            Kind::Float if computation.single => format!("abs({text}) {is_infinite}"),
             // Infinite numbers on the way may give none at all, which is NULL.
             Kind::Float => {
-                let mut overflow = format!("abs({text}) > {LARGEST} OR {text} IS NULL");
+                let mut overflow = format!("abs({text}) {is_infinite} OR {text} IS NULL");
                 for leaf in &computation.leaves {
                     overflow.push_str(&format!(" AND {leaf} IS NOT NULL"));
                 }

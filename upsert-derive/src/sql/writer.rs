@@ -12,6 +12,8 @@ pub(super) struct Writer<'a, S> {
     model: &'a Model<'a>,
     /// What is being computed, inside a computation.
     computing: Option<Kind>,
+    /// Whether the column that takes the value has floats of 32 bits.
+    into_f32: bool,
 }
 
 impl<S> Clone for Writer<'_, S> {
@@ -28,6 +30,7 @@ impl<'a, S: Spelling> Writer<'a, S> {
             spelling,
             model,
             computing: None,
+            into_f32: false,
         }
     }
 
@@ -43,7 +46,11 @@ impl<'a, S: Spelling> Writer<'a, S> {
 
     /// A value that `column` is to hold.
     pub(super) fn write_for(&self, column: &Column, expr: &Expr) -> String {
-        self.result(expr, types::integer_range(column.ty))
+        let writer = Self {
+            into_f32: types::is_f32(column.ty),
+            ..*self
+        };
+        writer.result(expr, types::integer_range(column.ty))
     }
 
     /// The value of a whole expression, which must be in the range of its column. All integers on the way to it are computed
@@ -231,6 +238,7 @@ impl<'a, S: Spelling> Writer<'a, S> {
             kind,
             leaves,
             range,
+            into_f32: result && self.into_f32,
             single,
         };
         self.spelling.computation(text, &computation)
