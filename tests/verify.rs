@@ -256,7 +256,7 @@ pub struct Both {
 "#;
     let partial = r#"
 #[derive(Upsert)]
-#[upsert(table = "tags", conflict = "note", conflict_where = "total > 0", verify = "{verify}")]
+#[upsert(table = "tags", conflict = "note", conflict_where = "note IS NOT NULL AND total > 0", verify = "{verify}")]
 pub struct Partial {
     pub note: Option<String>,
     pub total: i64,
@@ -617,7 +617,7 @@ impl Database {
         match self.server.key {
             Key::Postgres => {
                 let indexes = "CREATE UNIQUE INDEX ON tags (lower(name)); CREATE UNIQUE INDEX ON tags (name, total);
-                    CREATE UNIQUE INDEX ON tags (note) WHERE total > 0;";
+                    CREATE UNIQUE INDEX ON tags (note) WHERE note IS NOT NULL AND total > 0;";
                 let sql = format!("CREATE TYPE status AS ENUM ('on', 'off'); {TABLES} {indexes}");
                 let mut connection = PgConnection::connect(url).await?;
                 sqlx::raw_sql(AssertSqlSafe(sql))
@@ -627,7 +627,7 @@ impl Database {
             }
             Key::Sqlite => {
                 let indexes = "CREATE UNIQUE INDEX one ON tags (lower(name)); CREATE UNIQUE INDEX two ON tags (name, total);
-                    CREATE UNIQUE INDEX three ON tags (note) WHERE total > 0;";
+                    CREATE UNIQUE INDEX three ON tags (note) WHERE note IS NOT NULL AND total > 0;";
                 let types = [
                     ("bigserial", "INTEGER"),
                     ("status status", "status TEXT"),

@@ -126,7 +126,9 @@ fn key(draft: &Draft, target: &Target, all_read: bool, faults: &mut Faults) {
         );
     }
     // A word that could not be read may be the one that allows it.
-    let covered = target.predicate.is_some() || target.nulls_not_distinct || !all_read;
+    let left_out = |predicate: &String| target::leaves_null_out(predicate, &draft.name);
+    let covered =
+        target.predicate.as_ref().is_some_and(left_out) || target.nulls_not_distinct || !all_read;
     if types::option_inner(draft.ty).is_some() && !covered {
         faults.at(
             span,
@@ -575,7 +577,18 @@ const METHODS: [&str; 11] = [
     "check_schemas",
 ];
 
-/// A named upsert becomes a method.
+/// Whether one of the methods of a named upsert has this name.
+fn hides(name: &str, method: &str) -> bool {
+    let suffix = method.strip_prefix(name);
+    suffix.is_some_and(|suffix| matches!(suffix, "" | "_all" | "_stream" | "_sql"))
+}
+
+/// Whether two named upserts would have a method of the same name.
+pub(crate) fn names_clash(one: &str, other: &str) -> bool {
+    hides(one, other) || hides(other, one)
+}
+
+/// A named upsert becomes a method, with others beside it.
 pub(crate) fn names(named: &[Options], faults: &mut Faults) {
     let mut seen = Vec::new();
     for literal in named.iter().filter_map(|options| options.name.as_ref()) {
@@ -595,15 +608,23 @@ pub(crate) fn names(named: &[Options], faults: &mut Faults) {
                 literal.span(),
                 format!("`{name}` cannot be the name of a method; write it like `record_login`"),
             );
-        } else if METHODS.contains(&name.as_str()) {
-            faults.at(
-                literal.span(),
-                format!("`{name}` is a method of `Upsert`; choose another name"),
-            );
+        } else if let Some(method) = METHODS.iter().find(|method| hides(&name, method)) {
+            let what = match name == **method {
+                true => format!("`{name}` is a method of `Upsert`; choose another name"),
+                false => format!(
+                    "`{name}` would have a `{method}` too, which is a method of `Upsert`; choose another name"
+                ),
+            };
+            faults.at(literal.span(), what);
         } else if seen.contains(&name) {
             faults.at(
                 literal.span(),
                 format!("two upserts are called `{name}`; rename one"),
+            );
+        } else if let Some(other) = seen.iter().find(|other| names_clash(other, &name)) {
+            faults.at(
+                literal.span(),
+                format!("an upsert named `{other}` has methods of its own name with `_all`, `_stream` and `_sql` at the end, as `{name}` has; rename one"),
             );
         }
         seen.push(name);

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{DeriveInput, Generics, LitStr, Type, parse_quote};
 
+use crate::check::names_clash;
 use crate::diagnostics::Faults;
 use crate::expand::bounds::{has_type_parameters, without_defaults};
 use crate::expand::named::{self, Form};
@@ -32,12 +33,14 @@ pub(crate) fn impl_upsert(
     quote!(#errors #(#stubs)*)
 }
 
-/// The named upserts whose name could be read, each name once.
+/// The named upserts whose name could be read, and whose methods are nobody else's.
 fn distinct(named: &[Options]) -> impl Iterator<Item = &Options> {
-    let mut seen = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
     named.iter().filter(move |options| {
-        let name = options.name.as_ref().map(LitStr::value);
-        let is_new = name.is_some() && !seen.contains(&name);
+        let Some(name) = options.name.as_ref().map(LitStr::value) else {
+            return false;
+        };
+        let is_new = !seen.iter().any(|seen| names_clash(seen, &name));
         seen.push(name);
         is_new
     })

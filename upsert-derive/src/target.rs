@@ -5,6 +5,7 @@ use proc_macro2::Span;
 use crate::diagnostics::{Faults, did_you_mean};
 use crate::model::{Draft, find};
 use crate::parse::{Field, Named, Options};
+use crate::types;
 
 /// What decides a conflict. Never without parts.
 pub(crate) struct Target {
@@ -75,7 +76,14 @@ pub(crate) fn resolve(
     let mut parts: Vec<_> = marked.map(TargetPart::Column).collect();
     for part in options.conflict.iter().flatten() {
         if part.name.contains('(') {
-            parts.extend(expression(part, drafts, faults));
+            let found = expression(part, drafts, faults);
+            if let (Some(TargetPart::Expression(pieces)), None) =
+                (&found, &options.nulls_not_distinct)
+            {
+                let predicate = options.conflict_where.as_ref().map(|text| text.value());
+                null_in_expression(part, pieces, predicate.as_deref(), drafts, faults);
+            }
+            parts.extend(found);
             continue;
         }
         let Some(column) = find(part, drafts, fields, faults) else {
@@ -127,17 +135,69 @@ fn expression(part: &Named, drafts: &[Draft], faults: &mut Faults) -> Option<Tar
     Some(TargetPart::Expression(pieces))
 }
 
+/// Most functions of NULL are NULL, which conflicts with nothing.
+fn null_in_expression(
+    part: &Named,
+    pieces: &[TargetPiece],
+    predicate: Option<&str>,
+    drafts: &[Draft],
+    faults: &mut Faults,
+) {
+    let text = part.name.to_lowercase();
+    let words: Vec<_> = words(&text).collect();
+    let sees_null = [
+        "coalesce",
+        "ifnull",
+        "nvl",
+        "null",
+        "concat",
+        "concat_ws",
+        "case",
+        "if",
+    ];
+    if sees_null.iter().any(|word| words.contains(word)) {
+        return;
+    }
+    let mut columns = pieces.iter().filter_map(TargetPiece::column);
+    let optional = columns.find(|&column| {
+        let Draft { ty, name, .. } = &drafts[column];
+        let is_left_out = predicate.is_some_and(|predicate| leaves_null_out(predicate, name));
+        types::option_inner(ty).is_some() && !is_left_out
+    });
+    if let Some(column) = optional {
+        let name = &drafts[column].name;
+        faults.at(
+            part.span,
+            format!(
+                "`{name}` is an `Option`, and NULL never conflicts: such a row would be inserted again each time; make the field's type plain, or write what NULL counts as, like `coalesce({name}, '')`"
+            ),
+        );
+    }
+}
+
+/// Whether a predicate leaves the rows out in which a column is NULL.
+pub(crate) fn leaves_null_out(predicate: &str, column: &str) -> bool {
+    let predicate = predicate.to_lowercase();
+    let words: Vec<_> = words(&predicate).collect();
+    let asked = [&column.to_lowercase(), "is", "not", "null"];
+    words.windows(asked.len()).any(|found| found == asked)
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|character: char| !character.is_alphanumeric() && character != '_');
+    words.filter(|word| !word.is_empty())
+}
+
 /// The first word that could be a column: one that is not called.
 fn first_name(text: &str) -> Option<&str> {
-    let is_word = |character: char| character.is_alphanumeric() || character == '_';
-    let words = text.split(|character| !is_word(character));
-    let mut words = words.filter(|word| word.starts_with(|first: char| !first.is_ascii_digit()));
+    let mut words =
+        words(text).filter(|word| word.starts_with(|first: char| !first.is_ascii_digit()));
     words.find(|word| !text.contains(&format!("{word}(")))
 }
 
 fn is_balanced(text: &str) -> bool {
     let mut depth = 0_i32;
-    for character in text.chars() {
+    for character in without_quoted(text).chars() {
         depth += i32::from(character == '(') - i32::from(character == ')');
         if depth < 0 {
             return false;
@@ -152,9 +212,10 @@ fn not_balanced(text: &str) -> String {
 
 /// Binds mean nothing where an index is to be found by its text.
 pub(crate) fn takes_binds(text: &str) -> bool {
+    let plain = without_quoted(text);
     let numbered =
-        |(at, _): (usize, &str)| text[at + 1..].starts_with(|next: char| next.is_ascii_digit());
-    text.contains('?') || text.contains('\0') || text.match_indices('$').any(numbered)
+        |(at, _): (usize, &str)| plain[at + 1..].starts_with(|next: char| next.is_ascii_digit());
+    plain.contains('?') || text.contains('\0') || plain.match_indices('$').any(numbered)
 }
 
 /// Words that are columns become columns; a word before a parenthesis is a function, one in quotes is a text.
@@ -187,6 +248,18 @@ fn split_at_columns(text: &str, drafts: &[Draft]) -> Vec<TargetPiece> {
     pieces
 }
 
+/// SQL without its texts and without names in quotes.
+fn without_quoted(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(['\'', '"', '`']) {
+        plain.push_str(&rest[..start]);
+        let quote = char::from(rest.as_bytes()[start]);
+        rest = &rest[start + quoted_length(&rest[start..], quote)..];
+    }
+    plain + rest
+}
+
 fn quoted_length(text: &str, quote: char) -> usize {
     text[1..].find(quote).map_or(text.len(), |end| end + 2)
 }
@@ -200,5 +273,36 @@ pub(crate) fn check_predicate(predicate: &str, span: Span, faults: &mut Faults) 
             span,
             "the predicate of a partial index is SQL without binds, as the index has it: `conflict_where = \"deleted_at IS NULL\"`",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_quotes_is_no_syntax() {
+        for predicate in [
+            "note <> '('",
+            "url NOT LIKE '%?%'",
+            r#""a?" = 'it''s $1 ('"#,
+        ] {
+            assert!(
+                is_balanced(predicate) && !takes_binds(predicate),
+                "{predicate}"
+            );
+        }
+        assert!(!is_balanced("('(') AND (a"));
+        assert!(takes_binds("a = '?' OR a = ?") && takes_binds("a = $1"));
+    }
+
+    #[test]
+    fn a_predicate_may_leave_null_out() {
+        for predicate in ["email IS NOT NULL", r#"gone = 0 and "Email" is  not null"#] {
+            assert!(leaves_null_out(predicate, "email"), "{predicate}");
+        }
+        for predicate in ["gone IS NULL", "an_email IS NOT NULL", "email IS NULL"] {
+            assert!(!leaves_null_out(predicate, "email"), "{predicate}");
+        }
     }
 }

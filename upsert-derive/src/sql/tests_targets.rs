@@ -9,7 +9,7 @@ fn the_rows_of_a_partial_index() {
         r#"
 #[upsert(conflict = "tenant_id, email", conflict_where = "deleted_at IS NULL")]
 struct User {
-    tenant_id: Option<i64>,
+    tenant_id: i64,
     email: String,
     name: String,
 }
