@@ -459,7 +459,7 @@ const KEPT: &str = r#"CREATE TABLE "kept" ("id" BIGINT PRIMARY KEY, "name" {text
 #[upsert(
     table = "partial",
     conflict = "sku",
-    conflict_where = "NOT hidden",
+    conflict_where = "sku IS NOT NULL AND NOT hidden",
     accumulate = "n"
 )]
 struct Partial {
@@ -524,6 +524,29 @@ fn lowered() -> impl Strategy<Value = Lowered> {
         name,
         n,
     })
+}
+
+/// What a row gets depends on the rows that are there, those of the batch too.
+#[derive(Debug, Clone, PartialEq, Upsert, FromRow)]
+#[upsert(
+    table = "queues",
+    conflict = "id",
+    insert_only = "place",
+    update_where(sql("(SELECT SUM(q.n) FROM queues q) < 9"))
+)]
+struct Queued {
+    id: i64,
+    n: i64,
+    #[upsert(insert = sql("(SELECT COALESCE(MAX(q.place), 0) + 1 FROM queues q)"))]
+    place: i64,
+}
+
+impl Subject for Queued {
+    const TABLE: &'static str = "SELECT * FROM queues";
+}
+
+fn queued() -> impl Strategy<Value = Queued> {
+    (0_i64..6, 0_i64..5).prop_map(|(id, n)| Queued { id, n, place: 0 })
 }
 
 /// Columns that a row may leave alone.
@@ -611,10 +634,15 @@ dialect_tests! {
         compare_many(&db.pool, patched()).await
     }
 
+    async fn queries_in_literal_sql(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "queues" ("id" BIGINT PRIMARY KEY, "n" BIGINT NOT NULL, "place" BIGINT NOT NULL)"#).await?;
+        compare_many(&db.pool, queued()).await
+    }
+
     #[on(postgres, sqlite)]
     async fn rows_outside_of_a_partial_index(db: Db) -> Result<()> {
         db.run(r#"CREATE TABLE "partial" ("sku" {text}, "hidden" BOOLEAN NOT NULL, "n" BIGINT NOT NULL)"#).await?;
-        db.run(r#"CREATE UNIQUE INDEX "partial_sku" ON "partial" ("sku") WHERE NOT hidden"#).await?;
+        db.run(r#"CREATE UNIQUE INDEX "partial_sku" ON "partial" ("sku") WHERE sku IS NOT NULL AND NOT hidden"#).await?;
         compare_many(&db.pool, partial()).await
     }
 

@@ -97,7 +97,10 @@ impl<'j> Job<'j> {
                 distinct,
             },
         };
-        let in_order = settings.keep_order || look.in_order || careful || keys.is_empty();
+        // One by one, and nobody knows what a row depends on.
+        let depends = way == Way::RowByRow && model.many.key == KeyEquality::Unknown;
+        let in_order =
+            settings.keep_order || look.in_order || careful || depends || keys.is_empty();
         let plan = match (in_order, distinct) {
             (true, true) => Plan::in_order_and_distinct(range, limit, &keys),
             (true, false) => Plan::in_order(range, limit),

@@ -38,6 +38,19 @@ impl Raw {
             })
     }
 
+    /// Whether a query is in it, in some dialect.
+    pub(crate) fn has_query(&self) -> bool {
+        let dialects = [&self.postgres, &self.sqlite, &self.mysql];
+        let mut pieces = dialects.into_iter().flatten().flatten();
+        pieces.any(|piece| match piece {
+            Piece::Text(text) => {
+                let mut words = text.split(|next: char| !next.is_alphanumeric() && next != '_');
+                words.any(|word| word.eq_ignore_ascii_case("select"))
+            }
+            Piece::Value(_) => false,
+        })
+    }
+
     pub(super) fn columns(&self, side: Side) -> impl Iterator<Item = usize> {
         self.values().filter_map(move |value| match value {
             Expr::Column(found, column) if *found == side => Some(*column),

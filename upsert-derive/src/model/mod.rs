@@ -141,11 +141,20 @@ impl<'a> Model<'a> {
         columns
     }
 
-    /// Whether no statement takes many rows: a `Patch` says for each row which columns it sets, which a statement says once.
+    /// Whether no statement takes many rows: a `Patch` says for each row which columns it sets, which a statement says once, and
+    /// a query does not see the rows that its own statement has written.
     pub(crate) fn goes_row_by_row(&self) -> bool {
         self.binds.is_empty()
             || self.has_params()
+            || self.has_query()
             || self.binds.iter().any(|bind| matches!(bind, Bind::IsSet(_)))
+    }
+
+    /// Whether literal SQL looks at other rows, of this table or another.
+    pub(crate) fn has_query(&self) -> bool {
+        let mut raws = Vec::new();
+        self.expressions().for_each(|expr| expr.raws(&mut raws));
+        raws.iter().any(|raw| raw.has_query())
     }
 
     /// Whether there are values without columns, of which a statement takes one.
