@@ -104,3 +104,26 @@ impl<'r, DB: Database, T: Decode<'r, DB>> Decode<'r, DB> for Patch<T> {
         T::decode(value).map(Self::Set)
     }
 }
+
+/// Asks whether a type is a `Patch` under another name: an inherent constant where it is one, and otherwise the trait's of the
+/// same name, which must be in scope. What the derive takes for a plain value would be written as NULL where it is `Keep`.
+#[derive(Debug)]
+pub struct PatchOf<T>(std::marker::PhantomData<T>);
+
+impl<T> PatchOf<Patch<T>> {
+    /// It is one.
+    pub const IS_PATCH: bool = true;
+}
+
+impl<T> PatchOf<Option<Patch<T>>> {
+    /// There is one in it.
+    pub const IS_PATCH: bool = true;
+}
+
+/// Types that are no `Patch`.
+pub trait NoPatch {
+    /// It is none.
+    const IS_PATCH: bool = false;
+}
+
+impl<T> NoPatch for PatchOf<T> {}

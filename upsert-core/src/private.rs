@@ -14,7 +14,7 @@ pub use crate::model::{
     InBulk, IndexPart, KeyEquality, Main, Many, Model, MySqlStatement, MySqlTexts, PostgresTexts,
     RowOf, Slot, Source, SqliteTexts, Texts, UpsertModel, UpsertSpec,
 };
-pub use crate::patch::Patch;
+pub use crate::patch::{NoPatch, Patch, PatchOf};
 pub use crate::schema::{
     Checked, FieldTypes, SchemaCheck, SchemaExecutorFor, UpsertSpecs, check_schema, check_schemas,
 };

@@ -1,12 +1,13 @@
 //! Values in the order in which statements take them.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::bounds;
 use crate::model::{Bind, Field, Insert, Model};
 use crate::sql::Texts;
-use crate::types;
+use crate::types::{self, Kind};
 
 /// The body of `bind`: every bind of the row, in order.
 pub(super) fn row(model: &Model) -> TokenStream {
@@ -106,6 +107,41 @@ fn add_value(model: &Model, field: &Field) -> TokenStream {
         quote!(<__DB as __upsert::Dialect>::add_json(__sink, #value))
     } else {
         quote!(<__DB as __upsert::Dialect>::add_optional(__sink, #value))
+    }
+}
+
+/// Refuses a `Patch` that does not look like one, such as an alias of it, or an `Option`: it would be bound as a plain value.
+pub(super) fn patch_checks(model: &Model) -> TokenStream {
+    let fields = model.binds.iter().filter_map(|bind| match bind {
+        Bind::Value(field) => Some(&model.fields[*field]),
+        Bind::IsSet(_) => None,
+    });
+    let hidden = fields.filter(|field| {
+        types::patch_inner(field.ty).is_none()
+            && types::kind(field.ty) == Kind::Unknown
+            && !field.json
+            && !bounds::depends_on_generics(model, field.ty)
+    });
+    let checks: Vec<_> = hidden
+        .map(|field| {
+            let ty = field.ty;
+            quote_spanned! {ty.span()=>
+                const _: () = ::core::assert!(
+                    !<__upsert::PatchOf<#ty>>::IS_PATCH,
+                    "this is a `Patch` that the derive does not recognize, and `Keep` would be written as NULL; write the field's type as `Patch<…>`",
+                );
+            }
+        })
+        .collect();
+    if checks.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        const _: () = {
+            #[allow(unused_imports)]
+            use __upsert::NoPatch as _;
+            #(#checks)*
+        };
     }
 }
 

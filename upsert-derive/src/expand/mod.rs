@@ -36,10 +36,12 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     }
     let krate = crate_path(parsed.container.krate.clone());
     let upserts = models.iter().map(impl_upsert);
+    let patches = models.first().map(bind::patch_checks);
     let schema = schema::impl_schema(&models);
     quote! {
         const _: () = {
             use #krate::__private as __upsert;
+            #patches
             #(#upserts)*
             #schema
         };
