@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Pool};
 use upsert::{Dialect, ErrorKind, Finding, Patch, SchemaReport, Severity, Upsert, UpsertModels};
 
-use crate::harness::dialect_tests;
+use crate::harness::{Key, dialect_tests};
 
 #[derive(Debug, Clone, PartialEq, Upsert)]
 #[upsert(table = "users", conflict = "email", accumulate = "stock")]
@@ -115,6 +115,19 @@ struct Living {
 }
 
 #[derive(Debug, Upsert)]
+#[upsert(
+    table = "accounts",
+    conflict = "email",
+    conflict_where = "deleted_at IS NULL AND kind = 1"
+)]
+struct LivingOfAKind {
+    email: String,
+    #[upsert(insert_only)]
+    deleted_at: Option<i64>,
+    kind: i64,
+}
+
+#[derive(Debug, Upsert)]
 #[upsert(table = "mails", conflict = "lower(email)", insert_only = "email")]
 struct ByLower {
     email: String,
@@ -172,6 +185,32 @@ enum Mood {
 struct Person {
     name: String,
     mood: Mood,
+}
+
+#[derive(Debug, Upsert)]
+#[upsert(
+    table = "tags",
+    conflict = "name",
+    update_where(old.name != "tags" && old.name != "n")
+)]
+struct NotItself {
+    name: String,
+    count: i64,
+}
+
+#[derive(Debug, Upsert)]
+#[upsert(table = "people", conflict = "lower(name)", returning = "username")]
+struct ByLowerName {
+    name: String,
+    #[upsert(insert_only)]
+    username: String,
+}
+
+#[derive(Debug, Upsert)]
+#[upsert(table = "auth.tags", conflict = "name")]
+struct InAuth {
+    name: String,
+    count: i64,
 }
 
 /// The one thing that was found.
@@ -508,6 +547,77 @@ dialect_tests! {
         Ok(())
     }
 
+    /// What the first call says of it helps.
+    #[on(postgres)]
+    async fn what_is_said_of_a_deferrable_constraint(db: Db) -> Result<()> {
+        db.run(
+            r#"CREATE TABLE "tags" ("name" TEXT NOT NULL, "count" BIGINT NOT NULL);
+            ALTER TABLE "tags" ADD CONSTRAINT "late" UNIQUE ("name") DEFERRABLE"#,
+        ).await?;
+        let tag = Tag { name: "a".to_owned(), count: 1 };
+        let error = tag.upsert(&db.pool).await.unwrap_err();
+        assert!(error.to_string().contains("drop it, and make it again NOT DEFERRABLE"), "{error}");
+        db.run_as_it_is(Tag::create_index_sql::<DB>()).await?;
+        let beside = tag.upsert(&db.pool).await.unwrap_err();
+        assert_eq!(beside.to_string(), error.to_string(), "an index beside it does not help");
+        db.run(r#"ALTER TABLE "tags" DROP CONSTRAINT "late", ADD CONSTRAINT "now" UNIQUE ("name") NOT DEFERRABLE"#).await?;
+        tag.upsert(&db.pool).await?;
+        Ok(())
+    }
+
+    #[on(postgres)]
+    async fn an_index_over_more_rows_than_the_predicate(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "accounts" ("email" TEXT NOT NULL, "deleted_at" BIGINT, "kind" BIGINT NOT NULL DEFAULT 1)"#).await?;
+        db.run(r#"CREATE UNIQUE INDEX "wide" ON "accounts" ("email") WHERE "deleted_at" IS NULL"#).await?;
+        right!(db, Living);
+        one_without_fix!(db, LivingOfAKind, Warning, None, "`wide` is over all rows WHERE (deleted_at IS NULL)");
+        db.run(r#"DROP INDEX "wide""#).await?;
+        // The same in other words.
+        db.run(r#"CREATE UNIQUE INDEX "same" ON "accounts" ("email") WHERE ("kind" = 1 AND ("deleted_at" IS NULL))"#).await?;
+        right!(db, LivingOfAKind);
+        Ok(())
+    }
+
+    /// What belongs to the name, and one column more; both servers store three rows for such an index.
+    #[on(mysql)]
+    async fn an_index_over_an_expression_of_another_column(db: Db) -> Result<()> {
+        for expression in ["lower(username)", "concat(name, username)"] {
+            db.run(r#"CREATE TABLE "people" ("name" {text} NOT NULL, "username" {text} NOT NULL)"#).await?;
+            let index = match db.server.key {
+                Key::MariaDb => format!(
+                    r#"ALTER TABLE "people" ADD COLUMN made VARCHAR(300) AS ({expression}) PERSISTENT, ADD UNIQUE INDEX (made)"#
+                ),
+                _ => format!(r#"CREATE UNIQUE INDEX "made" ON "people" (({expression}))"#),
+            };
+            db.run(&index).await?;
+            let person = ByLowerName { name: "a".to_owned(), username: "u".to_owned() };
+            let error = person.upsert(&db.pool).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::MissingUniqueIndex);
+            assert_eq!(db.count("people").await?, 0);
+            let report = ByLowerName::check_schema(&db.pool).report().await?;
+            let finding = report.findings().first().context("a finding")?;
+            is(finding, Severity::Error, None, "no unique index stands behind the conflict target")?;
+            db.run(r#"DROP TABLE "people""#).await?;
+        }
+        Ok(())
+    }
+
+    /// MySQL shows the text in such an expression in a way of its own.
+    #[on(mysql)]
+    async fn an_index_over_an_expression_with_a_text(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "people" ("name" {text} NOT NULL, "username" {text} NOT NULL)"#).await?;
+        let expression = "concat(lower(name), ' it''s `username`')";
+        let index = match db.server.key {
+            Key::MariaDb => format!(
+                r#"ALTER TABLE "people" ADD COLUMN made VARCHAR(300) AS ({expression}) PERSISTENT, ADD UNIQUE INDEX (made)"#
+            ),
+            _ => format!(r#"CREATE UNIQUE INDEX "made" ON "people" (({expression}))"#),
+        };
+        db.run(&index).await?;
+        assert!(!ByLowerName::check_schema(&db.pool).await?.has_errors());
+        Ok(())
+    }
+
     #[on(postgres)]
     async fn an_index_that_is_not_valid(db: Db) -> Result<()> {
         db.run(r#"CREATE TABLE "tags" ("name" TEXT NOT NULL, "count" BIGINT NOT NULL)"#).await?;
@@ -614,7 +724,9 @@ dialect_tests! {
         }
         tag.upsert(&db.pool).await?;
         db.run(r#"ALTER TABLE "tags" DROP CONSTRAINT "tags_pkey""#).await?;
-        assert!(Tag::check_schema(&db.pool).report().await?.has_errors());
+        let both = Tag::check_schema(&db.pool).report().await?;
+        assert!(both.has_errors(), "{both}");
+        assert_eq!(both.to_string().contains("before version 18"), db.server.major() < 18, "{both}");
         Ok(())
     }
 
@@ -652,6 +764,74 @@ dialect_tests! {
         conn.close().await?;
         db.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await?;
         outcome
+    }
+
+    /// The other findings are not lost.
+    #[on(postgres)]
+    async fn a_schema_that_may_not_be_entered(db: Db) -> Result<()> {
+        let role = format!("{}_role", db.name);
+        db.run(&format!("CREATE SCHEMA auth; CREATE ROLE {role}; GRANT USAGE ON SCHEMA {} TO {role}", db.name)).await?;
+        db.run("CREATE TABLE auth.tags (name TEXT PRIMARY KEY, count BIGINT NOT NULL)").await?;
+        let mut conn = db.connect().await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("SET ROLE {role}"))).execute(&mut conn).await?;
+        let report = upsert::check_schema!(&mut conn; Tag, InAuth).report().await;
+        let outcome = async {
+            let report = report?;
+            let [missing, closed] = report.findings() else { anyhow::bail!("{report}") };
+            is(missing, Severity::Error, None, "no such table")?;
+            is(closed, Severity::Error, None, "permission denied for schema auth")?;
+            ensure!(fix(closed)? == format!(r#"GRANT USAGE ON SCHEMA "auth" TO {role}"#), "{closed}");
+            Ok(())
+        };
+        let outcome = outcome.await;
+        conn.close().await?;
+        db.run(&format!("DROP SCHEMA auth CASCADE; DROP OWNED BY {role}; DROP ROLE {role}")).await?;
+        outcome
+    }
+
+    #[on(sqlite)]
+    async fn a_database_that_is_not_attached(db: Db) -> Result<()> {
+        let report = upsert::check_schema!(&db.pool; Tag, InAuth).report().await?;
+        let [missing, unknown] = report.findings() else { anyhow::bail!("{report}") };
+        is(missing, Severity::Error, None, "no such table")?;
+        is(unknown, Severity::Error, None, "unknown database")?;
+        Ok(())
+    }
+
+    /// One that is not about the target would delete other rows, or leave this one out.
+    #[on(sqlite)]
+    async fn a_table_that_settles_collisions_itself(db: Db) -> Result<()> {
+        db.run(
+            r#"CREATE TABLE "tags" ("name" TEXT NOT NULL PRIMARY KEY, "count" BIGINT NOT NULL UNIQUE ON CONFLICT REPLACE)"#,
+        ).await?;
+        one_without_fix!(db, Tag, Warning, None, "`ON CONFLICT REPLACE`");
+        Tag { name: "a".to_owned(), count: 1 }.upsert(&db.pool).await?;
+        Tag { name: "b".to_owned(), count: 1 }.upsert(&db.pool).await?;
+        assert_eq!(db.all::<(String,)>(r#"SELECT "name" FROM "tags""#).await?, [("b".to_owned(),)]);
+        Ok(())
+    }
+
+    /// No SQL is proposed that would round what is stored.
+    #[on(postgres)]
+    async fn a_type_that_holds_more_than_the_field(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "tags" ("name" TEXT NOT NULL PRIMARY KEY, "count" NUMERIC(10, 2) NOT NULL)"#).await?;
+        one_without_fix!(db, Tag, Error, Some("count"), "it is of type NUMERIC");
+        Ok(())
+    }
+
+    #[on(postgres)]
+    async fn a_view_is_not_altered(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "real" ("name" TEXT NOT NULL, "count" BIGINT NOT NULL); CREATE VIEW "tags" AS SELECT * FROM "real""#).await?;
+        one_without_fix!(db, Tag, Error, None, "no unique index");
+        Ok(())
+    }
+
+    /// Neither a text of the struct's nor a default of the table's is a name.
+    #[on(sqlite)]
+    async fn texts_that_are_the_name_of_the_table(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "tags" ("name" TEXT PRIMARY KEY NOT NULL, "count" BIGINT NOT NULL, "of" TEXT DEFAULT 'tags')"#).await?;
+        right!(db, NotItself);
+        Ok(())
     }
 
     #[on(mysql)]

@@ -48,6 +48,14 @@ pub(crate) trait Repair {
 }
 
 impl Table {
+    /// The columns whose values the database makes.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn made_by_the_database(&self) -> Vec<String> {
+        let made = self.columns.iter();
+        let made = made.filter(|column| column.value == Value::Always);
+        made.map(|column| column.name.clone()).collect()
+    }
+
     /// The column of this name.
     pub(crate) fn find(&self, name: &str) -> Option<&Column> {
         let mut columns = self.columns.iter();
@@ -266,8 +274,23 @@ pub(crate) fn wrong_type<DB: sqlx::Database>(
             format!("it is of type {found}, and the field of type {ty}; some values may not fit"),
         )
     };
-    let fix = repair.change_type(name, ty);
+    let fix = match may_lose(found, ty) {
+        true => None,
+        false => repair.change_type(name, ty),
+    };
     Finding::new(severity, model.table, what, fix).of_column(name)
+}
+
+/// Whether a column's values may lose something in silence when its type changes: digits, or the zone of a time.
+fn may_lose(from: &str, to: &str) -> bool {
+    const FRACTIONS: [&str; 7] = [
+        "NUMERIC", "DECIMAL", "FLOAT4", "FLOAT8", "FLOAT", "DOUBLE", "REAL",
+    ];
+    let is_time = |name: &str| name.starts_with("TIME") || name.starts_with("DATE");
+    let is_wider = matches!((from, to), ("FLOAT4", "FLOAT8") | ("FLOAT", "DOUBLE"));
+    FRACTIONS.contains(&from) && !is_wider
+        || is_time(from)
+        || matches!(from, "INT8" | "BIGINT") && FRACTIONS.contains(&to)
 }
 
 /// What is said where no unique index stands behind the target; `found` tells of those there are.

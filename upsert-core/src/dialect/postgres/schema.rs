@@ -75,7 +75,11 @@ async fn check(
         return Ok(());
     };
     let table = table(conn, &relation).await?;
-    let repair = PostgresRepair { model };
+    let repair = PostgresRepair {
+        model,
+        is_table: relation.tells_constraints(),
+        generated: table.made_by_the_database(),
+    };
     let type_name = |name: &str| {
         let field = upsert.type_of(name)?;
         Some(field.info.name().to_owned())
@@ -171,12 +175,17 @@ async fn table(conn: &mut PgConnection, relation: &Relation) -> Result<Table, sq
 
 struct PostgresRepair {
     model: &'static Model,
+    /// A view is not altered.
+    is_table: bool,
+    /// Columns whose values do not stay when their type changes.
+    generated: Vec<String>,
 }
 
 impl PostgresRepair {
     fn alter(&self, change: &str) -> Option<String> {
         let table = quote_table(self.model.table, '"');
-        Some(format!("ALTER TABLE {table} {change}"))
+        self.is_table
+            .then(|| format!("ALTER TABLE {table} {change}"))
     }
 
     fn alter_column(&self, column: &str, change: &str) -> Option<String> {
@@ -198,6 +207,9 @@ impl Repair for PostgresRepair {
     }
 
     fn change_type(&self, column: &str, ty: &str) -> Option<String> {
+        if self.generated.iter().any(|generated| generated == column) {
+            return None;
+        }
         self.alter_column(
             column,
             &format!("TYPE {ty} USING {}::{ty}", quote(column, '"')),
@@ -336,7 +348,12 @@ async fn check_target(
             if kind == ErrorKind::MissingUniqueIndex {
                 let found = unique_indexes(conn, relation).await?;
                 let create = model.texts.postgres.create_index;
-                report.add(rules::missing_index(model, &found, create));
+                let mut finding = rules::missing_index(model, &found, create);
+                if !relation.tells_constraints() {
+                    // It has none of its own; that of its table is what is missing.
+                    finding.fix = None;
+                }
+                report.add(finding);
             }
             return Ok(());
         }

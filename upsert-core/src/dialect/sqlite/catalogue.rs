@@ -93,17 +93,38 @@ async fn has_object(
     model: &'static Model,
     condition: &'static str,
 ) -> Result<bool, sqlx::Error> {
+    Ok(!objects(conn, model, "1", condition).await?.is_empty())
+}
+
+/// How the table was created; nothing if it is in a database that is attached and that the model does not name.
+pub(super) async fn declaration(
+    conn: &mut SqliteConnection,
+    model: &'static Model,
+) -> Result<String, sqlx::Error> {
+    let condition = "type = 'table' AND lower(name) = lower(?1)";
+    let found = objects(conn, model, "sql", condition).await?;
+    found
+        .first()
+        .map_or(Ok(String::new()), |row| row.try_get(0))
+}
+
+/// What there is in the schema, and among what is temporary: such a trigger may be on any table.
+async fn objects(
+    conn: &mut SqliteConnection,
+    model: &'static Model,
+    wanted: &'static str,
+    condition: &'static str,
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
     let [name, schema] = name_and_schema(model);
     let list = match schema {
         Some(schema) => format!("{}.sqlite_master", quote(schema, '"')),
         None => "sqlite_master".to_owned(),
     };
-    // A temporary trigger may be on any table.
     let sql = format!(
-        "SELECT 1 FROM (SELECT * FROM temp.sqlite_master UNION ALL SELECT * FROM {list}) WHERE {condition}"
+        "SELECT {wanted} FROM (SELECT * FROM temp.sqlite_master UNION ALL SELECT * FROM {list}) WHERE {condition}"
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(name).persistent(false);
-    Ok(!conn.fetch_all(query).await?.is_empty())
+    conn.fetch_all(query).await
 }
 
 /// Whether rows of the table refer to other rows of it.

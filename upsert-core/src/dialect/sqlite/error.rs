@@ -39,7 +39,7 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
         ),
         SQLITE_ERROR if message == "integer overflow" => (
             ErrorKind::OutOfRange,
-            "integer overflow: the result does not fit 64 bits, or a number was divided by zero; nothing was written"
+            "the result does not fit the field's type, or a number was divided by zero; nothing was written"
                 .to_owned(),
         ),
         SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_ROWID => (

@@ -5,7 +5,9 @@ use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow, SqliteTypeInfo};
 use sqlx::{AssertSqlSafe, Executor, Row, Type, TypeInfo};
 use std::collections::BTreeSet;
 
-use super::catalogue::{Affinity, Declared, Index, declared_columns, is_view, unique_indexes};
+use super::catalogue::{
+    Affinity, Declared, Index, declaration, declared_columns, is_view, unique_indexes,
+};
 use super::error;
 use crate::dialect::Dialect;
 use crate::model::{IndexPart, Model};
@@ -57,6 +59,7 @@ impl SchemaRoom for Sqlite {
         check_types(upsert, &declared, report);
         check_target(conn, model, &indexes, report).await?;
         check_indexes(conn, model, &indexes, report).await?;
+        check_clauses(conn, model, report).await?;
         if !report.has_errors() {
             // What is wrong would only be said again, by SQLite.
             check_statements(conn, model, report).await?;
@@ -241,6 +244,57 @@ async fn check_indexes(
     Ok(())
 }
 
+/// A constraint of the table may say what is to be done about a collision, and no statement that is not about this constraint
+/// overrules it: the other row would be deleted, or this one not written, in silence.
+async fn check_clauses(
+    conn: &mut SqliteConnection,
+    model: &'static Model,
+    report: &mut SchemaReport,
+) -> Result<(), sqlx::Error> {
+    for clause in conflict_clauses(&declaration(conn, model).await?) {
+        let what = format!(
+            "a constraint of the table says `ON CONFLICT {clause}`; if it is another than the conflict target's, a collision \
+             under it is no error: take the clause away"
+        );
+        report.add(Finding::new(Severity::Warning, model.table, what, None));
+    }
+    Ok(())
+}
+
+/// What follows `ON CONFLICT` in the text of a table, if it is anything but the error that it is without.
+fn conflict_clauses(declaration: &str) -> BTreeSet<String> {
+    let mut plain = String::new();
+    let mut rest = declaration;
+    while let Some(start) = rest.find(['"', '\'', '`', '[', '-', '/']) {
+        plain.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let end = match rest.as_bytes() {
+            [b'-', b'-', ..] => "\n",
+            [b'/', b'*', ..] => "*/",
+            [b'-' | b'/', ..] => "",
+            [b'[', ..] => "]",
+            _ => &rest[..1],
+        };
+        let inside = &rest[1..];
+        rest = inside.find(end).map_or("", |at| &inside[at + end.len()..]);
+        plain.push(' ');
+    }
+    plain.push_str(rest);
+    let words: Vec<_> = plain
+        .split(|next: char| !next.is_alphanumeric() && next != '_')
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_uppercase)
+        .collect();
+    let clauses = words.windows(3).filter_map(|words| match words {
+        [on, conflict, clause] if on == "ON" && conflict == "CONFLICT" => Some(clause),
+        _ => None,
+    });
+    clauses
+        .filter(|clause| *clause != "ABORT")
+        .cloned()
+        .collect()
+}
+
 /// Whether a comparison with the column is made under this collation; the program that SQLite makes of it tells.
 async fn compares_under(
     conn: &mut SqliteConnection,
@@ -315,7 +369,7 @@ async fn prepare(
 
 /// A name in double quotes that is no column is a text to SQLite. The columns of the struct are qualified, so only SQL that the
 /// user wrote can have such a name: a predicate, an expression of the target, `sql("…")`. A text that stands in single quotes, or
-/// is the table's name and may be a default of a column, is none of them. The index is not needed to find them.
+/// is the table's name and may be a default of a column, is none of them.
 async fn check_names(
     conn: &mut SqliteConnection,
     model: &'static Model,
@@ -334,7 +388,7 @@ async fn check_names(
         if unknown.is_empty() {
             continue;
         }
-        let operations = match operations(conn, &without_target(sql)).await {
+        let operations = match operations(conn, sql).await {
             // It has been said what is wrong with the statement.
             Err(sqlx::Error::Database(_)) => continue,
             operations => operations?,
@@ -350,19 +404,6 @@ async fn check_names(
         }
     }
     Ok(())
-}
-
-/// The statement for whichever index there is.
-fn without_target(sql: &str) -> String {
-    let target = || {
-        let start = sql.find(" ON CONFLICT (")? + " ON CONFLICT".len();
-        let length = sql[start..].find(" DO ")?;
-        Some((&sql[..start], &sql[start + length..]))
-    };
-    target().map_or_else(
-        || sql.to_owned(),
-        |(before, after)| format!("{before}{after}"),
-    )
 }
 
 /// What stands in these quotes in a statement, but not in the others.
@@ -395,6 +436,16 @@ fn quoted(sql: &str, wanted: char) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clause_is_told_from_what_is_no_syntax() {
+        let clauses = |sql| conflict_clauses(sql).into_iter().collect::<Vec<_>>();
+        let sql = "CREATE TABLE t (a INT PRIMARY KEY, b UNIQUE on  conflict\nreplace, c NOT NULL ON CONFLICT ABORT)";
+        assert_eq!(clauses(sql), ["REPLACE"]);
+        let sql = "CREATE TABLE t ( -- on conflict ignore\na INT /* ON CONFLICT FAIL */ DEFAULT (1-1), \
+                   [ON CONFLICT ROLLBACK] TEXT DEFAULT 'ON CONFLICT IGNORE')";
+        assert_eq!(clauses(sql), [""; 0]);
+    }
 
     #[test]
     fn names_are_told_from_texts() {
