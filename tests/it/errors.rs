@@ -548,6 +548,34 @@ dialect_tests! {
         Ok(())
     }
 
+    /// The row has come back, so one statement that commits by itself has done so.
+    async fn what_cannot_be_read_may_have_been_written(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "nulls" ("name" {text} PRIMARY KEY, "made" BIGINT NOT NULL DEFAULT 7)"#).await?;
+        let row = |name: &str| WrongType { name: name.to_owned(), made: String::new() };
+        let one = row("a").upsert(&db.pool).await.expect_err("no text");
+        assert_eq!(one.kind(), ErrorKind::Decode);
+        let is_mysql = matches!(db.server.key, Key::MariaDb | Key::MySql);
+        assert_eq!(db.count("nulls").await?, i64::from(!is_mysql));
+        let many = WrongType::upsert_all(&[row("b"), row("c")], &db.pool).returning().await;
+        assert_eq!(many.expect_err("no text").kind(), ErrorKind::Decode);
+        assert_eq!(db.count("nulls").await?, i64::from(!is_mysql), "a batch is taken back");
+        Ok(())
+    }
+
+    #[on(postgres)]
+    async fn a_row_that_belongs_into_no_partition(db: Db) -> Result<()> {
+        db.run(
+            "CREATE TABLE counters (name TEXT PRIMARY KEY, n BIGINT NOT NULL) PARTITION BY LIST (name);
+            CREATE TABLE counters_a PARTITION OF counters FOR VALUES IN ('a')",
+        )
+        .await?;
+        counter("a").upsert(&db.pool).await?;
+        let error = counter("b").upsert(&db.pool).await.expect_err("no partition");
+        assert_eq!(error.kind(), ErrorKind::CheckViolation);
+        assert_says(&error, &["no partition of relation", "nothing was written"]);
+        Ok(())
+    }
+
     async fn anything_else_is_the_databases(db: Db) -> Result<()> {
         let error = counter("a")
             .upsert(&db.pool)

@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use rust_decimal::Decimal;
 use upsert::{Action, ErrorKind, Upsert, Upserted};
 
-use crate::harness::dialect_tests;
+use crate::harness::{Key, dialect_tests};
 
 const ITEMS: &str = r#"CREATE TABLE "items" (
     "k" {text} PRIMARY KEY, "n" BIGINT, "version" BIGINT, "at" {instant}, "naive" {datetime}, "open" BOOLEAN
@@ -742,6 +742,33 @@ dialect_tests! {
             assert_eq!(larger(n).upsert(&db.pool).with_action().await?.action, action, "{n}");
             assert_eq!(larger(n).upsert(&db.pool).execute().await?, rows, "{n}");
         }
+        Ok(())
+    }
+
+    /// `ON DUPLICATE KEY UPDATE` has no WHERE: the row is updated to what it was, and a trigger may change it on the way.
+    async fn keep_triggers_from_firing_but_on_mysql(db: Db) -> Result<()> {
+        db.run(ITEMS).await?;
+        db.run(r#"ALTER TABLE "items" ADD COLUMN "fired" BIGINT NOT NULL DEFAULT 0"#).await?;
+        let trigger = match db.server.key {
+            Key::Postgres => {
+                "CREATE FUNCTION fired() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.fired := OLD.fired + 1; RETURN NEW; END $$;
+                CREATE TRIGGER fired BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION fired()"
+            }
+            Key::Sqlite => {
+                "CREATE TRIGGER fired AFTER UPDATE OF n ON items BEGIN UPDATE items SET fired = OLD.fired + 1 WHERE k = NEW.k; END"
+            }
+            Key::MariaDb | Key::MySql => "CREATE TRIGGER fired BEFORE UPDATE ON items FOR EACH ROW SET NEW.fired = OLD.fired + 1",
+        };
+        db.run_as_it_is(trigger).await?;
+        let larger = |n| Larger { k: "a".to_owned(), n: Some(n), version: Some(0) };
+        larger(5).upsert(&db.pool).await?;
+        for _ in 0..2 {
+            assert_eq!(larger(4).upsert(&db.pool).with_action().await?.action, Action::Unchanged);
+            assert_eq!(larger(4).upsert(&db.pool).execute().await?, 0);
+        }
+        let fired: i64 = db.one(r#"SELECT "fired" FROM "items""#).await?;
+        let is_mysql = matches!(db.server.key, Key::MariaDb | Key::MySql);
+        assert_eq!(fired > 0, is_mysql, "{fired}");
         Ok(())
     }
 

@@ -76,9 +76,10 @@ pub(crate) fn read(expr: &syn::Expr, scope: &Scope, faults: &mut Faults) -> Opti
         syn::Expr::Path(path) => {
             let name = path.path.get_ident().map(ToString::to_string);
             let name = name.filter(|name| position(scope, name).is_some());
-            let advice = name.map_or_else(String::new, |name| {
-                format!(": write `old.{name}` for the stored row's value or `new.{name}` for the proposed one's")
-            });
+            let advice = match name {
+                Some(name) => format!(": write `old.{name}` for the stored row's value or `new.{name}` for the proposed one's"),
+                None => "; constants and enums of Rust's are not known here: write the literal that is stored, or bind it as a `param`".to_owned(),
+            };
             faults.over(expr, format!("a name alone means nothing here{advice}"));
             None
         }

@@ -468,8 +468,9 @@ fn on_deleted(word: &Word, input: ParseStream) -> syn::Result<(OnDeleted, Span)>
         "keep" => OnDeleted::Keep,
         "error" => OnDeleted::Error,
         other => {
-            let advice = did_you_mean(other, ["revive", "keep", "error"]);
-            let message = format!("`on_deleted` is `revive`, `keep` or `error`{advice}");
+            let message = format!(
+                "`{other}` is nothing that can be done with a deleted row; write `revive`, `keep` or `error`"
+            );
             return Err(syn::Error::new(literal.span(), message));
         }
     };

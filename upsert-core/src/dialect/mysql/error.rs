@@ -47,7 +47,7 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
         ),
         1264 | 1690 | 1916 => (
             ErrorKind::OutOfRange,
-            format!("{message}; nothing was written: make the column's type wider"),
+            format!("{message}; nothing was written: the column's type does not hold the value"),
         ),
         1365 => (
             ErrorKind::OutOfRange,

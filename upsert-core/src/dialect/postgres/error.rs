@@ -43,9 +43,14 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
             ErrorKind::ForeignKeyViolation,
             format!("{message}; write the row that the foreign key `{constraint}` points at first"),
         ),
-        "23514" => (
+        "23514" if error.constraint().is_some() => (
             ErrorKind::CheckViolation,
             format!("the check constraint `{constraint}` refuses the row; nothing was written"),
+        ),
+        // A row that belongs into no partition.
+        "23514" => (
+            ErrorKind::CheckViolation,
+            format!("{message}; nothing was written"),
         ),
         "22003" => (
             ErrorKind::OutOfRange,
