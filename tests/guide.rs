@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{env, fs};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use sqlx::{MySql, Postgres, Sqlite};
 use upsert::{Dialect, Upsert};
 
 const EXPRESSIONS: &str = include_str!("../src/guide/expressions.md");
 const DIALECTS: &str = include_str!("../src/guide/dialects.md");
 
-/// Declares a struct with a field for each expression, and lists the expressions.
+// The derive goes by the names of types; these are those of the `time` crate.
+type OffsetDateTime = DateTime<Utc>;
+type PrimitiveDateTime = NaiveDateTime;
+type Date = NaiveDate;
+type Time = NaiveTime;
+
+/// Declares a struct with a field for each expression and one for each form of the clock, and lists them.
 macro_rules! expressions {
-    ($($field:ident: $ty:ty = $expr:expr;)+) => {
+    ($($field:ident: $ty:ty = $expr:expr;)+ @clocks $($clock:ident: $time:ty;)+) => {
         /// The guide's columns, which the expressions read, and a column for each expression.
         #[derive(Upsert)]
         #[upsert(table = "t", conflict = "key", insert_only = "n, x, s, flag")]
@@ -26,11 +32,15 @@ macro_rules! expressions {
             // On MySQL and MariaDB the guard stands around the first assignment.
             first: i64,
             $(#[upsert(update = $expr)] $field: $ty,)+
+            $(#[upsert(update = now())] $clock: $time,)+
             last: i64,
         }
 
         /// The columns of the expressions, with their Rust.
         const COLUMNS: &[(&str, &str)] = &[$((stringify!($field), stringify!($expr))),+];
+
+        /// The columns of the clock, with their types.
+        const CLOCKS: &[(&str, &str)] = &[$((stringify!($clock), stringify!($time))),+];
     };
 }
 
@@ -46,7 +56,11 @@ expressions! {
     equal: bool = old.s == new.s;
     not_equal: bool = old.s != new.s;
     less: bool = old.n < new.n;
+    less_or_equal: bool = old.n <= new.n;
+    greater: bool = old.n > new.n;
+    greater_or_equal: bool = old.n >= new.n;
     logic: bool = old.flag && !new.flag;
+    either: bool = old.flag || new.flag;
     choice: i64 = if new.flag { old.n } else { 7 };
     clock: DateTime<Utc> = now();
     nothing: Option<i64> = null;
@@ -67,9 +81,20 @@ expressions! {
     cast_integer: i64 = cast(new.x, "integer");
     cast_float: f64 = cast(new.n, "float");
     raw: String = sql("trim({new.s})");
+
+    @clocks
+    instant: DateTime<Utc>;
+    offset_date_time: OffsetDateTime;
+    naive_date_time: NaiveDateTime;
+    primitive_date_time: PrimitiveDateTime;
+    naive_date: NaiveDate;
+    date: Date;
+    naive_time: NaiveTime;
+    time: Time;
+    seconds: i64;
 }
 
-/// The expressions of a dialect as the guide writes them: columns as `old.n`, and short names for what recurs.
+/// The values of a dialect's columns as the guide writes them: columns as `old.n`, and short names for what recurs.
 fn written<DB: Dialect>() -> BTreeMap<&'static str, String>
 where
     Row: upsert::UpsertModel<DB>,
@@ -89,12 +114,12 @@ where
         rest = rest.replace(&guarded, &format!("nonzero({value})"));
     }
     let mut texts = BTreeMap::new();
-    for (column, expr) in COLUMNS {
+    for (column, _) in COLUMNS.iter().chain(CLOCKS) {
         let (_, from) = rest
             .split_once(&format!(r#", "{column}" = "#))
             .expect("the column is assigned");
         let end = from.find(r#", ""#).expect("another column follows");
-        texts.insert(*expr, fitting(&from[..end]));
+        texts.insert(*column, fitting(&from[..end]));
     }
     texts
 }
@@ -123,18 +148,29 @@ fn rows(page: &str) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
+/// That each operator and each function has its row, `each_part_of_the_language_has_its_row` asks, in the derive's own tests.
 #[test]
 fn an_expression_becomes_what_the_guide_says() {
+    says_the_page("# What it becomes", COLUMNS);
+}
+
+#[test]
+fn the_clock_becomes_what_the_guide_says() {
+    says_the_page("# The clock", CLOCKS);
+}
+
+/// Compares the table in a section of the page with what is written of these columns.
+fn says_the_page(section: &str, columns: &[(&'static str, &'static str)]) {
     let dialects = [
         written::<Postgres>(),
         written::<Sqlite>(),
         written::<MySql>(),
     ];
-    let expected: Vec<Vec<String>> = COLUMNS
+    let expected: Vec<Vec<String>> = columns
         .iter()
-        .map(|(_, expr)| {
-            let texts = dialects.iter().map(|dialect| dialect[expr].clone());
-            std::iter::once((*expr).to_owned()).chain(texts).collect()
+        .map(|(column, rust)| {
+            let texts = dialects.iter().map(|dialect| dialect[column].clone());
+            std::iter::once((*rust).to_owned()).chain(texts).collect()
         })
         .collect();
     let table: String = expected
@@ -146,8 +182,13 @@ fn an_expression_becomes_what_the_guide_says() {
             format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
         })
         .collect();
-    let found: Vec<Vec<String>> = rows(EXPRESSIONS).collect();
-    assert!(found == expected, "the table should be:\n{table}");
+    let (_, text) = EXPRESSIONS.split_once(section).expect("the section");
+    let text = text.split_once("\n# ").map_or(text, |(text, _)| text);
+    let found: Vec<Vec<String>> = rows(text).collect();
+    assert!(
+        found == expected,
+        "the table of `{section}` should be:\n{table}"
+    );
 }
 
 /// `laws::atomic::what_fails_leaves_nothing_behind` is a function of that name in the file of that module, and
