@@ -18,7 +18,7 @@ pub use crate::patch::{NoPatch, Patch, PatchOf};
 pub use crate::schema::{
     Checked, FieldTypes, SchemaCheck, SchemaExecutorFor, UpsertSpecs, check_schema, check_schemas,
 };
-pub use crate::sink::Sink;
+pub use crate::sink::{NotPlain, PlainOf, Sink, add_key};
 pub use crate::sql::Sql;
 pub use crate::upsert::UpsertOne;
 pub use crate::value::{Bind, Column, Json, Read, Returned};

@@ -17,10 +17,21 @@ pub(super) fn row(model: &Model) -> TokenStream {
 /// The body of `bind_key`: the columns of the target, as often as they occur.
 pub(super) fn key(model: &Model) -> TokenStream {
     let columns = model.target.occurrences().into_iter();
-    let binds: Vec<_> = columns
-        .map(|column| Bind::Value(model.columns[column].field))
-        .collect();
-    add_all(model, &binds)
+    let adds = columns.map(|column| {
+        let field = &model.fields[model.columns[column].field];
+        let Field { ident, ty, .. } = field;
+        if is_plain(model, field) && bounds::higher_ranked(model, ty).is_none() {
+            quote!(__upsert::add_key::<__DB, _>(__sink, &self.#ident, <__upsert::PlainOf<#ty>>::PLAIN))
+        } else {
+            add_value(model, field)
+        }
+    });
+    quote! {
+        #[allow(unused_imports)]
+        use __upsert::NotPlain as _;
+        #(#adds?;)*
+        ::core::result::Result::Ok(())
+    }
 }
 
 /// Reads the fields that are there for their column alone, which would be dead code to the compiler.

@@ -12,7 +12,7 @@ use crate::bulk::{
 use crate::dialect::{bind_key_of, binds_a_row};
 use crate::error::{Error, ErrorKind};
 use crate::model::Model;
-use crate::sink::Put;
+use crate::sink::{Plain, Put};
 
 /// As many binds as a statement may have.
 const BINDS: usize = 32_766;
@@ -167,14 +167,30 @@ impl Put<Sqlite> for Key {
         let _ = write!(self.shown, "{buffer:?}");
         let (class, value) = class_and_value(&self.shown);
         match (class, value.parse::<i64>()) {
-            // The order of the bytes is that of the numbers.
-            (b'i', Ok(number)) => {
-                let bytes = (number ^ i64::MIN).to_be_bytes();
-                self.parts.push_in_class(class, &bytes);
-            }
+            (b'i', Ok(number)) => self.push_integer(number),
             _ => self.parts.push_in_class(class, value.as_bytes()),
         }
         Ok(())
+    }
+
+    /// What is shown would have to be encoded, formatted and read again.
+    fn put_plain<'q, T>(&mut self, _: T, plain: Plain<'_>) -> Result<(), BoxDynError>
+    where
+        T: Encode<'q, Sqlite> + Type<Sqlite>,
+    {
+        match plain {
+            Plain::Text(text) => self.parts.push_in_class(b't', text.as_bytes()),
+            Plain::Integer(number) => self.push_integer(number),
+        }
+        Ok(())
+    }
+}
+
+impl Key {
+    /// The order of the bytes is that of the numbers.
+    fn push_integer(&mut self, number: i64) {
+        let bytes = (number ^ i64::MIN).to_be_bytes();
+        self.parts.push_in_class(b'i', &bytes);
     }
 }
 
@@ -196,7 +212,10 @@ fn class_and_value(shown: &str) -> (u8, &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
+    use crate::sink::IsPlain;
 
     fn key<'q, T>(value: T) -> Vec<u8>
     where
@@ -205,6 +224,34 @@ mod tests {
         let mut key = Key::default();
         key.put(value).expect("encoded");
         key.parts.bytes().to_vec()
+    }
+
+    fn plain_key<T>(value: T) -> Vec<u8>
+    where
+        T: IsPlain + for<'q> Encode<'q, Sqlite> + Type<Sqlite>,
+    {
+        let mut key = Key::default();
+        let plain = value.plain();
+        key.put_plain(&value, plain).expect("encoded");
+        key.parts.bytes().to_vec()
+    }
+
+    #[test]
+    fn what_is_plain_has_the_same_key() {
+        for number in [i64::MIN, -1, 0, 7, i64::MAX] {
+            assert_eq!(plain_key(number), key(number));
+        }
+        assert_eq!(plain_key(i8::MIN), key(i8::MIN));
+        assert_eq!(plain_key(i16::MIN), key(i16::MIN));
+        assert_eq!(plain_key(i32::MIN), key(i32::MIN));
+        assert_eq!(plain_key(u8::MAX), key(u8::MAX));
+        assert_eq!(plain_key(u16::MAX), key(u16::MAX));
+        assert_eq!(plain_key(u32::MAX), key(u32::MAX));
+        for text in ["", "a", "a b", "é"] {
+            assert_eq!(plain_key(text), key(text));
+            assert_eq!(plain_key(text.to_owned()), key(text));
+            assert_eq!(plain_key(Cow::Borrowed(text)), key(text));
+        }
     }
 
     #[test]
