@@ -582,7 +582,11 @@ dialect_tests! {
             .await
             .expect_err("there is no table");
         assert_eq!(error.kind(), ErrorKind::Database);
-        assert_says(&error, &["`counters`", "`name`"]);
+        assert_says(&error, &["`counters`", "`name`", "create the table, or name another one"]);
+        db.run(r#"CREATE TABLE "counters" ("name" {text} PRIMARY KEY)"#).await?;
+        let error = counter("a").upsert(&db.pool).await.expect_err("there is no such column");
+        assert_eq!(error.kind(), ErrorKind::Database);
+        assert_says(&error, &["`counters`", "add the column, or leave the field out"]);
         Ok(())
     }
 

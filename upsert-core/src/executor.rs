@@ -20,7 +20,8 @@ use crate::upsert::UpsertFuture;
     message = "an upsert cannot run on `{Self}`",
     label = "not an executor",
     note = "pass `&pool`, `&mut connection`, `&mut transaction` or `&mut *transaction`",
-    note = "the database must be PostgreSQL, SQLite or MySQL/MariaDB, with the feature of its name turned on in `upsert`; sqlx's `Any` cannot be used, since its SQL is not known while compiling"
+    note = "the database must be PostgreSQL, SQLite or MySQL/MariaDB, with the feature of its name turned on in `upsert`; sqlx's `Any` cannot be used, since its SQL is not known while compiling",
+    note = "a pool of another version of sqlx is another type: `upsert` is built on sqlx 0.9, and `cargo tree -i sqlx` shows who asks for which"
 )]
 pub trait UpsertExecutor: Send + Sized {
     /// The database that is spoken to.
@@ -157,7 +158,8 @@ impl<E: UpsertExecutor> Drop for Held<E> {
     message = "an upsert cannot run on `{Self}`",
     label = "not an executor",
     note = "pass `&pool`, `&mut connection`, `&mut transaction` or `&mut *transaction`",
-    note = "the database must be PostgreSQL, SQLite or MySQL/MariaDB, with the feature of its name turned on in `upsert`; sqlx's `Any` cannot be used, since its SQL is not known while compiling"
+    note = "the database must be PostgreSQL, SQLite or MySQL/MariaDB, with the feature of its name turned on in `upsert`; sqlx's `Any` cannot be used, since its SQL is not known while compiling",
+    note = "a pool of another version of sqlx is another type: `upsert` is built on sqlx 0.9, and `cargo tree -i sqlx` shows who asks for which"
 )]
 pub trait ExecutorFor<T: UpsertSpec<S>, S: 'static = Main>: UpsertExecutor {
     #[doc(hidden)]

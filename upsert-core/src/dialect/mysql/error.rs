@@ -53,6 +53,16 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
             ErrorKind::OutOfRange,
             format!("{message}; nothing was written"),
         ),
+        1146 => (
+            ErrorKind::Database,
+            format!(
+                "{message}; create the table, or name another one with `#[upsert(table = \"…\")]`"
+            ),
+        ),
+        1054 => (
+            ErrorKind::Database,
+            format!("{message}; add the column, or leave the field out with `#[upsert(skip)]`"),
+        ),
         1153 => (
             ErrorKind::OutOfRange,
             format!("{message}; nothing was written: raise the server's `max_allowed_packet`"),

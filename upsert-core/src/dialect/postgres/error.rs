@@ -78,6 +78,14 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
         ),
         "0A000" if message.contains("system column") => (ErrorKind::Unsupported, no_xmax()),
         "42703" if message.contains("xmax") => (ErrorKind::Unsupported, no_xmax()),
+        "42P01" => (
+            ErrorKind::Database,
+            format!("{message}; create the table, or name another one with `#[upsert(table = \"…\")]`"),
+        ),
+        "42703" => (
+            ErrorKind::Database,
+            format!("{message}; add the column, or leave the field out with `#[upsert(skip)]`"),
+        ),
         _ if compares_json(error) => (
             ErrorKind::Unsupported,
             format!("{message}; `json` cannot be compared: make the column `jsonb`"),

@@ -37,6 +37,14 @@ pub(super) fn explain(model: &Model, error: &dyn DatabaseError) -> (ErrorKind, S
                 model.texts.sqlite.create_index
             ),
         ),
+        SQLITE_ERROR if message.starts_with("no such table") => (
+            ErrorKind::Database,
+            format!("{message}; create the table, or name another one with `#[upsert(table = \"…\")]`"),
+        ),
+        SQLITE_ERROR if message.contains("no column named") => (
+            ErrorKind::Database,
+            format!("{message}; add the column, or leave the field out with `#[upsert(skip)]`"),
+        ),
         SQLITE_ERROR if message == "integer overflow" => (
             ErrorKind::OutOfRange,
             "the result does not fit the field's type, or a number was divided by zero; nothing was written"
