@@ -39,8 +39,16 @@ impl<DB: Dialect> UpsertExecutor for &Pool<DB> {
     type Database = DB;
     type Connection = PoolConnection<DB>;
 
-    fn connection(self) -> impl Future<Output = Result<Self::Connection, sqlx::Error>> + Send {
-        self.acquire()
+    /// Nobody else uses what a pool gives, so it is inside no transaction. If sqlx counts one, SQLite has ended it by itself, and
+    /// its rollback failed: what the call writes would be thought a part of it, and be stored bit by bit.
+    async fn connection(self) -> Result<Self::Connection, sqlx::Error> {
+        loop {
+            let mut conn = self.acquire().await?;
+            if !conn.is_in_transaction() {
+                return Ok(conn);
+            }
+            conn.close_on_drop();
+        }
     }
 }
 
@@ -120,11 +128,13 @@ impl<DB: Database> Lease for PoolLease<'_, DB> {
 /// sqlx loses track of a MySQL connection when a future is dropped at a bad moment (a `BEGIN` that was sent but not yet
 /// counted, a half-read reply to a prepare), and of a PostgreSQL connection that was to begin a transaction; the next user of
 /// the pool would work inside a transaction that nobody commits. Where that can happen, a connection whose call was dropped is
-/// closed rather than given back.
+/// closed rather than given back. So is one on which sqlx goes on counting a transaction that SQLite ended at a commit that failed.
 pub(crate) struct Held<E: UpsertExecutor> {
     pub(crate) lease: E::Connection,
     /// Whether it can be given back as it is.
-    pub(crate) is_sound: bool,
+    is_sound: bool,
+    /// Whether the call is part of a transaction.
+    in_transaction: bool,
 }
 
 impl<E: UpsertExecutor> Held<E> {
@@ -136,10 +146,21 @@ impl<E: UpsertExecutor> Held<E> {
     ) -> Result<Self, Error> {
         match executor.connection().await {
             Ok(lease) => Ok(Self {
+                in_transaction: lease.is_in_transaction(),
                 lease,
                 is_sound: survives_drop,
             }),
             Err(source) => Err(Error::from_driver::<E::Database>(model, source)),
+        }
+    }
+
+    /// The call has come to its end; one that failed may have left a transaction behind.
+    pub(crate) async fn finish(mut self, failed: bool) {
+        self.is_sound = !failed || self.in_transaction || !self.lease.is_in_transaction();
+        if !self.is_sound {
+            // SQLite counts when what has been sent so far is done.
+            let done = self.lease.ping().await;
+            self.is_sound = done.is_ok() && !self.lease.is_in_transaction();
         }
     }
 }
@@ -237,7 +258,7 @@ macro_rules! run {
                 let mut held = Held::acquire(self, T::MODEL, survives).await?;
                 let outcome =
                     <E::Database as Dialect>::$operation::<T, S>(&mut held.lease, row).await;
-                held.is_sound = true;
+                held.finish(outcome.is_err()).await;
                 outcome
             })
         }
@@ -267,7 +288,7 @@ macro_rules! run_batch {
                 let mut held = Held::acquire(self, T::MODEL, survives).await?;
                 let run = <E::Database as Dialect>::run_batch;
                 let written = run(&mut held.lease, &mut rows, operation, options).await;
-                held.is_sound = true;
+                held.finish(written.is_err()).await;
                 Ok(part(written?, rows))
             })
         }
@@ -303,7 +324,7 @@ where
             let mut held = Held::acquire(self, T::MODEL, survives).await?;
             let written =
                 bulk::run_stream::<E::Database, T, S>(&mut held.lease, rows, options).await;
-            held.is_sound = true;
+            held.finish(written.is_err()).await;
             written
         })
     }

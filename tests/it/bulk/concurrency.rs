@@ -141,26 +141,38 @@ dialect_tests! {
         Ok(())
     }
 
-    /// Whoever has a transaction open is told, and knows what else there is to be done again.
+    /// Whoever has a transaction open is told, knows what else there is to be done again, and can roll back. MySQL and MariaDB have
+    /// ended the transaction by then.
     #[on(postgres, mysql)]
     async fn a_deadlock_in_a_transaction_of_the_callers(db: Db) -> Result<()> {
         db.run(COUNTERS).await?;
         let row = |name: &str| Counter { name: name.to_owned(), n: 1, other: None };
         Counter::upsert_all(&[row("a"), row("b")], &db.pool).await?;
-        let (mut one, mut two) = (db.pool.begin().await?, db.pool.begin().await?);
-        Counter::upsert_all(&[row("a"), row("0")], &mut one).await?;
-        Counter::upsert_all(&[row("b"), row("c")], &mut two).await?;
-        let waits = tokio::spawn(async move {
-            let outcome = Counter::upsert_all(&[row("b"), row("1")], &mut one).await;
-            let _ = one.rollback().await;
-            outcome
-        });
-        let outcome = Counter::upsert_all(&[row("a"), row("d")], &mut two).await;
-        let _ = two.rollback().await;
-        let failed: Vec<_> = [outcome, waits.await?].into_iter().filter_map(Result::err).collect();
-        let [error] = &failed[..] else { panic!("{failed:?}") };
-        assert_eq!((error.kind(), error.is_retryable(), error.row()), (ErrorKind::Deadlock, true, None));
-        assert_eq!(Counter::upsert_all(&[row("a"), row("b")], &db.pool).await?, 2, "the pool is usable");
+        for find in [false, true] {
+            let pool = db.pool_of(2);
+            let (mut one, mut two) = (pool.begin().await?, pool.begin().await?);
+            Counter::upsert_all(&[row("a"), row("0")], &mut one).await?;
+            Counter::upsert_all(&[row("b"), row("c")], &mut two).await?;
+            let waits = tokio::spawn(async move {
+                let rows = [row("b"), row("1")];
+                let call = Counter::upsert_all(&rows, &mut one);
+                let outcome = if find { call.find_culprit().await } else { call.await };
+                (outcome, one.rollback().await)
+            });
+            let rows = [row("a"), row("d")];
+            let call = Counter::upsert_all(&rows, &mut two);
+            let outcome = if find { call.find_culprit().await } else { call.await };
+            let (one, one_rolled_back) = {
+                two.rollback().await?;
+                waits.await?
+            };
+            one_rolled_back?;
+            let failed: Vec<_> = [outcome, one].into_iter().filter_map(Result::err).collect();
+            let [error] = &failed[..] else { panic!("{failed:?}") };
+            assert_eq!((error.kind(), error.is_retryable(), error.row()), (ErrorKind::Deadlock, true, None));
+            assert_eq!(db.count("counters").await?, 2, "both took back what they had written");
+            assert_eq!(Counter::upsert_all(&[row("a"), row("b")], &pool).await?, 2, "the pool is usable");
+        }
         Ok(())
     }
 

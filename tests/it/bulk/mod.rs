@@ -3,6 +3,7 @@
 mod calls;
 mod concurrency;
 mod culprit;
+mod ended;
 mod interrupted;
 mod keys;
 mod mysql;
@@ -21,6 +22,7 @@ pub(crate) fn register(registry: &mut Registry) {
     calls::register(registry);
     concurrency::register(registry);
     culprit::register(registry);
+    ended::register(registry);
     interrupted::register(registry);
     keys::register(registry);
     mysql::register(registry);

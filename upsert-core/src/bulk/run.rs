@@ -205,6 +205,29 @@ async fn pause(retry: u32) {
     Delay::new(Duration::from_micros(micros)).await;
 }
 
+/// Where statements can be taken back to, without what came before them.
+///
+/// They are not sqlx's: it would count them, and where the database has ended the transaction itself, it could not stop to.
+struct Savepoint {
+    set: &'static str,
+    release: &'static str,
+    roll_back: &'static str,
+}
+
+/// Of the whole batch, in a transaction of the caller's.
+const BATCH: Savepoint = Savepoint {
+    set: "SAVEPOINT _upsert_batch",
+    release: "RELEASE SAVEPOINT _upsert_batch",
+    roll_back: "ROLLBACK TO SAVEPOINT _upsert_batch",
+};
+
+/// Of some of its rows.
+const ROWS: Savepoint = Savepoint {
+    set: "SAVEPOINT _upsert_rows",
+    release: "RELEASE SAVEPOINT _upsert_rows",
+    roll_back: "ROLLBACK TO SAVEPOINT _upsert_rows",
+};
+
 /// One try, in a transaction of its own unless the caller has one open. Where that is to outlive a row that fails, a savepoint
 /// takes back the chunks that came before it.
 async fn attempt<DB: Dialect>(
@@ -214,26 +237,32 @@ async fn attempt<DB: Dialect>(
     context: &Context<'_>,
     tally: &mut Tally<'_>,
 ) -> Result<u64, Stop> {
-    let outlives = context.ours || context.settings.find_culprit;
+    let driver = driver::<DB>(job.model);
+    if !context.ours && context.settings.find_culprit {
+        DB::send(conn, BATCH.set).await.map_err(&driver)?;
+        let done = all_chunks::<DB>(conn, rows, job, context, tally).await;
+        if done.is_ok() {
+            DB::send(conn, BATCH.release).await.map_err(driver)?;
+        } else {
+            // It fails where the database has taken the whole transaction back, and what went wrong is told.
+            let _ = DB::send(conn, BATCH.roll_back).await;
+        }
+        return done;
+    }
     // A single row is a single call, which knows what it needs.
-    if !outlives || context.ours && context.range.len() == 1 {
+    if !context.ours || context.range.len() == 1 {
         return all_chunks::<DB>(conn, rows, job, context, tally).await;
     }
-    let begun = if context.ours {
-        conn.begin_with(DB::BEGIN.into_sql_str()).await
-    } else {
-        conn.begin().await
-    };
-    let mut tx = begun.map_err(driver::<DB>(job.model))?;
+    let begun = conn.begin_with(DB::BEGIN.into_sql_str()).await;
+    let mut tx = begun.map_err(&driver)?;
     match all_chunks::<DB>(&mut tx, rows, job, context, tally).await {
         Ok(written) => {
-            let committed = tx.commit().await.map_err(driver::<DB>(job.model));
+            let committed = tx.commit().await.map_err(driver);
             committed.map_err(Error::at_commit)?;
             Ok(written)
         }
         Err(stop) => {
-            // What went wrong is told; if the connection is gone, so is the transaction.
-            let _ = tx.rollback().await;
+            DB::roll_back(tx).await;
             Err(stop)
         }
     }
@@ -309,7 +338,7 @@ async fn in_savepoint<DB: Dialect>(
     chunk: &[usize],
     context: &Context<'_>,
 ) -> Result<u64, Stop> {
-    let failed = match try_rows::<DB>(conn, rows, job, chunk).await {
+    let failed = match try_rows::<DB>(conn, rows, job, chunk).await? {
         Ok(written) => return Ok(written),
         Err(Stop::Ambiguous(_)) => return Ok(row_by_row::<DB>(conn, rows, job, chunk).await?),
         Err(Stop::Failed(error)) => error,
@@ -322,7 +351,7 @@ async fn in_savepoint<DB: Dialect>(
     while let [_, _, ..] = suspects {
         let (first, second) = suspects.split_at(suspects.len() / 2);
         // What succeeds stays, for what comes after it may need it.
-        match try_rows::<DB>(conn, rows, job, first).await {
+        match try_rows::<DB>(conn, rows, job, first).await? {
             Ok(_) => {
                 some_succeed = true;
                 suspects = second;
@@ -331,7 +360,7 @@ async fn in_savepoint<DB: Dialect>(
             Err(_) => suspects = first,
         }
     }
-    let done = try_rows::<DB>(conn, rows, job, suspects).await;
+    let done = try_rows::<DB>(conn, rows, job, suspects).await?;
     let (Err(Stop::Failed(error) | Stop::Ambiguous(error)), [culprit]) = (done, suspects) else {
         // It was not one row by itself.
         return Err(failed.into());
@@ -340,7 +369,7 @@ async fn in_savepoint<DB: Dialect>(
     if blamed && error.kind() == ErrorKind::Database && !some_succeed {
         // Nobody knows this error. If it is the table's or the connection's fault, other rows fail too.
         let other = &chunk[chunk.len() - 1..];
-        blamed = try_rows::<DB>(conn, rows, job, other).await.is_ok();
+        blamed = try_rows::<DB>(conn, rows, job, other).await?.is_ok();
     }
     Err(if blamed {
         error.at_row(*culprit)
@@ -350,29 +379,30 @@ async fn in_savepoint<DB: Dialect>(
     .into())
 }
 
+/// Some rows behind a savepoint. The outer error is one that took the transaction with it, as a deadlock does, or a full disk on
+/// SQLite: a statement that came after it would be stored for good.
 async fn try_rows<DB: Dialect>(
     conn: &mut DB::Connection,
     rows: &mut dyn Rows<DB>,
     job: &Job<'_>,
     chunk: &[usize],
-) -> Result<u64, Stop> {
-    let mut savepoint = conn.begin().await.map_err(driver::<DB>(job.model))?;
+) -> Result<Result<u64, Stop>, Error> {
+    let driver = driver::<DB>(job.model);
+    DB::send(conn, ROWS.set).await.map_err(&driver)?;
     // What comes next depends on whether this stays.
     let ahead = &mut Ahead::new();
-    match run_rows::<DB>(&mut savepoint, rows, job, chunk, ahead).await {
-        Ok(written) => {
-            let released = savepoint.commit().await;
-            released.map_err(driver::<DB>(job.model))?;
-            Ok(written)
-        }
-        Err(stop) => {
-            for row in chunk {
-                rows.forget(*row);
-            }
-            // A deadlock takes the savepoint with the transaction; it is the deadlock that matters then.
-            let _ = savepoint.rollback().await;
-            Err(stop)
-        }
+    let done = run_rows::<DB>(conn, rows, job, chunk, ahead).await;
+    let Err(stop) = done else {
+        DB::send(conn, ROWS.release).await.map_err(driver)?;
+        return Ok(done);
+    };
+    for row in chunk {
+        rows.forget(*row);
+    }
+    // The savepoint is gone if the transaction is, and nothing else says so on all databases.
+    match (DB::send(conn, ROWS.roll_back).await, stop) {
+        (Ok(()), stop) => Ok(Err(stop)),
+        (Err(_), Stop::Failed(error) | Stop::Ambiguous(error)) => Err(error),
     }
 }
 

@@ -196,8 +196,7 @@ where
             Ok(written)
         }
         Err(error) => {
-            // What went wrong is told; if the connection is gone, so is the transaction.
-            let _ = tx.rollback().await;
+            DB::roll_back(tx).await;
             Err(error)
         }
     }

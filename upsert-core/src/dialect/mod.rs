@@ -1,7 +1,7 @@
 //! What differs between databases at run time: a room each, and the trait they share.
 
 use sqlx::error::{BoxDynError, DatabaseError};
-use sqlx::{Database, Decode, Encode, Type};
+use sqlx::{Database, Decode, Encode, Transaction, Type};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -244,6 +244,21 @@ pub trait Dialect:
         options: Options<'c>,
     ) -> BatchFuture<'c>;
 
+    /// Sends a statement that binds nothing and gives nothing back.
+    #[doc(hidden)]
+    fn send(
+        conn: &mut Self::Connection,
+        sql: &'static str,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Takes a transaction of ours back after an error, which is what is told. If the connection is gone, so is the transaction.
+    #[doc(hidden)]
+    fn roll_back(tx: Transaction<'_, Self>) -> impl Future<Output = ()> + Send {
+        async move {
+            let _ = tx.rollback().await;
+        }
+    }
+
     /// A row's key as the database spells it, for a message.
     #[doc(hidden)]
     fn spell_key(
@@ -396,6 +411,10 @@ macro_rules! batch_calls {
             // Some keys are bound twice.
             parts.dedup();
             Some(format!("`{}`", parts.join(", ")))
+        }
+
+        async fn send(conn: &mut Self::Connection, sql: &'static str) -> Result<(), sqlx::Error> {
+            Executor::execute(conn, sql).await.map(drop)
         }
 
         // Not generic over structs, so that it is compiled here and not in each crate that uses it.

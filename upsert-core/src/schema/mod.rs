@@ -300,7 +300,7 @@ where
             let mut own = SchemaReport::default();
             let asked = <E::Database as SchemaRoom>::check(&mut held.lease, upsert, &mut own);
             if let Err(source) = asked.await {
-                held.is_sound = true;
+                held.finish(true).await;
                 return Err(Error::from_driver::<E::Database>(upsert.model, source));
             }
             if wrong.is_none() && own.has_errors() {
@@ -308,7 +308,7 @@ where
             }
             report.merge(own);
         }
-        held.is_sound = true;
+        held.finish(false).await;
         Ok(Outcome { report, wrong })
     });
     SchemaCheck { outcome }

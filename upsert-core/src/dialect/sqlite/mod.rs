@@ -2,7 +2,7 @@
 
 use sqlx::error::{BoxDynError, DatabaseError};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Type};
+use sqlx::{Arguments, Connection, Decode, Encode, Executor, Row, Transaction, Type};
 
 use super::BatchFuture;
 use super::returning::{self, Returning, ReturningTexts, returning_calls};
@@ -126,6 +126,13 @@ impl Dialect for Sqlite {
         many::run_chunk(conn, rows, job, chunk, ahead).await
     }
 
+    /// A full disk, or a trigger with `RAISE(ROLLBACK)`, has ended the transaction already. sqlx's ROLLBACK then fails, and it
+    /// would go on counting a transaction on this connection. So there has to be one; where there still is, this is an error.
+    async fn roll_back(mut tx: Transaction<'_, Self>) {
+        let _ = Self::send(&mut tx, "BEGIN").await;
+        let _ = tx.rollback().await;
+    }
+
     /// The insert alone tells whether the row is new. With a write lock held from the start, nobody comes in between it and
     /// the update.
     async fn upsert_with_action<T, S>(
@@ -141,9 +148,16 @@ impl Dialect for Sqlite {
         }
         let driver = |source| Error::from_driver::<Self>(T::MODEL, source);
         let mut tx = conn.begin_with(Self::BEGIN).await.map_err(driver)?;
-        let upserted = with_fresh_schema!(tx, insert_or_update::<T, S>(&mut tx, row))?;
-        tx.commit().await.map_err(driver)?;
-        Ok(upserted)
+        match with_fresh_schema!(tx, insert_or_update::<T, S>(&mut tx, row)) {
+            Ok(upserted) => {
+                tx.commit().await.map_err(driver)?;
+                Ok(upserted)
+            }
+            Err(error) => {
+                Self::roll_back(tx).await;
+                Err(error)
+            }
+        }
     }
 }
 
