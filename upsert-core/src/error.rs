@@ -82,6 +82,8 @@ struct Failure {
     /// Which row of a batch it is about, if it can be told, and its key.
     row: Option<usize>,
     key: Option<String>,
+    /// The row before it that has the same key.
+    twin: Option<usize>,
     /// How many rows of a batch are stored in spite of it.
     committed: usize,
     report: Option<SchemaReport>,
@@ -186,6 +188,7 @@ impl Error {
             stream: None,
             row: None,
             key: None,
+            twin: None,
             committed: 0,
             report: None,
         }))
@@ -213,10 +216,25 @@ impl Error {
         self
     }
 
-    /// The batch was a part of a larger one, in which so many rows stood before it.
+    /// Two rows of a batch that have the same key.
+    pub(crate) fn same_key(model: &'static Model, first: usize, row: usize) -> Self {
+        let detail = have_same_key(first, row, "nothing was sent");
+        let mut error = Self::new(ErrorKind::DuplicateKey, model, detail).at_row(row);
+        error.0.twin = Some(first);
+        error
+    }
+
+    /// The batch was a chunk of a stream, in which so many rows stood before it.
     pub(crate) fn after_rows(mut self, rows: usize) -> Self {
-        if let Some(row) = &mut self.0.row {
+        let Failure {
+            row, twin, detail, ..
+        } = &mut *self.0;
+        if let Some(row) = row {
             *row += rows;
+            if let Some(first) = twin {
+                *first += rows;
+                *detail = have_same_key(*first, *row, "nothing of their chunk was sent");
+            }
         }
         self
     }
@@ -296,6 +314,14 @@ impl Error {
              key, a key that its column rounds or pads, or another session that deletes it",
         )
     }
+}
+
+/// What to say of rows that have the same key where none may.
+fn have_same_key(first: usize, row: usize, outcome: &str) -> String {
+    format!(
+        "rows {first} and {row} of the batch (counted from 0) have the same key, and `Duplicates::Reject` was asked for; \
+         {outcome}"
+    )
 }
 
 /// What to say of a row that is deleted.

@@ -144,6 +144,17 @@ dialect_tests! {
         assert_eq!(db.one::<i64>(r#"SELECT "n" FROM "words" WHERE "k" = 1"#).await?, 2);
         let error = Word::upsert_stream(rows(), &db.pool).on_duplicate(Duplicates::Reject).await.expect_err("1 twice");
         assert_eq!((error.kind(), error.row()), (ErrorKind::DuplicateKey, Some(3)));
+
+        // They are counted from the beginning of the stream, and what came before their chunk was sent.
+        let rows = || stream::iter((0..12).chain([10]).map(|k| Word { k, n: 1 }));
+        let call = || Word::upsert_stream(rows(), &db.pool).chunk_rows(10).on_duplicate(Duplicates::Reject);
+        for (error, committed) in [(call().await, 0), (call().commit_each_chunk().await, 10)] {
+            let error = error.expect_err("10 twice");
+            assert_eq!((error.row(), error.rows_committed()), (Some(12), committed), "{error}");
+            let message = error.to_string();
+            assert!(message.contains("rows 10 and 12 of the batch (counted from 0) have the same key"), "{message}");
+            assert!(message.contains("nothing of their chunk was sent"), "{message}");
+        }
         Ok(())
     }
 

@@ -412,11 +412,7 @@ fn reject_duplicates<DB: Dialect>(rows: &dyn Rows<DB>) -> Result<(), Error> {
     let mut seen = HashMap::new();
     for row in (0..rows.len()).filter(|row| !keys.is_lonely(*row)) {
         if let Some(first) = seen.insert(keys.get(row), row) {
-            let detail = format!(
-                "rows {first} and {row} of the batch (counted from 0) have the same key, and `Duplicates::Reject` was asked \
-                 for; nothing was sent"
-            );
-            return Err(Error::new(ErrorKind::DuplicateKey, rows.model(), detail).at_row(row));
+            return Err(Error::same_key(rows.model(), first, row));
         }
     }
     Ok(())
