@@ -11,6 +11,7 @@ mod names;
 mod numbers;
 mod options;
 mod postgres;
+mod savepoints;
 mod sizes;
 mod sqlite;
 mod streams;
@@ -30,6 +31,7 @@ pub(crate) fn register(registry: &mut Registry) {
     numbers::register(registry);
     options::register(registry);
     postgres::register(registry);
+    savepoints::register(registry);
     sizes::register(registry);
     sqlite::register(registry);
     streams::register(registry);
