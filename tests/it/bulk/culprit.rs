@@ -5,7 +5,7 @@ use futures_util::stream;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Decode, Encode, Type};
-use upsert::{ErrorKind, Upsert};
+use upsert::{ErrorKind, Patch, Upsert};
 
 use crate::harness::{Key, dialect_tests};
 
@@ -100,6 +100,33 @@ struct WithShy {
 struct ShyKey {
     n: Shy,
     k: String,
+}
+
+/// One that goes row by row.
+#[derive(Debug, Upsert)]
+#[upsert(table = "words", conflict = "k", returning = "k")]
+struct Patched {
+    k: String,
+    n: Patch<i64>,
+}
+
+/// A key of all types that are spelled without PostgreSQL.
+#[derive(Debug, Upsert)]
+#[upsert(
+    table = "keyed",
+    conflict = "small, middle, large, flag, id, name, nothing",
+    nulls_not_distinct,
+    returning = "n"
+)]
+struct Keyed {
+    small: i16,
+    middle: i32,
+    large: i64,
+    flag: bool,
+    id: uuid::Uuid,
+    name: String,
+    nothing: Option<i64>,
+    n: Patch<i64>,
 }
 
 /// Looks for the row with everything that can be asked of a batch.
@@ -312,6 +339,48 @@ dialect_tests! {
         assert_eq!(Word::upsert_all(&rows[..10], &mut tx).find_culprit().await?, 10);
         tx.commit().await?;
         assert_eq!(db.count("words").await?, 10);
+        Ok(())
+    }
+
+    /// PostgreSQL answers nothing more in the transaction.
+    async fn in_a_transaction_row_by_row(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "words" ("k" {text} PRIMARY KEY, "n" BIGINT CHECK ("n" < 1000))"#).await?;
+        let rows = [("a", 1), ("b", 1000), ("c", 1)].map(|(k, n)| Patched { k: k.to_owned(), n: Patch::Set(n) });
+        let mut tx = db.pool.begin().await?;
+        let error = Patched::upsert_all(&rows, &mut tx).await.expect_err("a check");
+        assert_eq!((error.kind(), error.row()), (ErrorKind::CheckViolation, Some(1)), "{error}");
+        assert!(error.to_string().contains("it is row 1 of the batch, counted from 0, with the key `k = b`"), "{error}");
+        tx.rollback().await?;
+        Ok(())
+    }
+
+    #[on(postgres)]
+    async fn a_key_is_spelled_in_a_failed_transaction_as_elsewhere(db: Db) -> Result<()> {
+        if db.server.major() < 15 {
+            return Ok(());
+        }
+        db.run(
+            "CREATE TABLE keyed (small SMALLINT, middle INTEGER, large BIGINT, flag BOOLEAN, id UUID, name TEXT, nothing BIGINT,
+             n BIGINT CHECK (n < 1000), UNIQUE NULLS NOT DISTINCT (small, middle, large, flag, id, name, nothing))",
+        ).await?;
+        let row = |flag| Keyed {
+            small: -1,
+            middle: 70_000,
+            large: i64::MIN,
+            flag,
+            id: uuid::Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
+            name: "ä, b".to_owned(),
+            nothing: None,
+            n: Patch::Set(1000),
+        };
+        for flag in [false, true] {
+            let error = Keyed::upsert_all(&[row(flag)], &db.pool).await.expect_err("a check");
+            assert!(error.to_string().contains("with the key `small = -1, "), "{error}");
+            let mut tx = db.pool.begin().await?;
+            let same = Keyed::upsert_all(&[row(flag)], &mut tx).await.expect_err("a check");
+            assert_eq!(same.to_string(), error.to_string());
+            tx.rollback().await?;
+        }
         Ok(())
     }
 

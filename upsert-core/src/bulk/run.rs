@@ -427,7 +427,8 @@ async fn name_row<DB: Dialect>(
     let Some(row) = error.row().filter(|_| error.blames_a_row()) else {
         return error;
     };
-    match DB::spell_key(conn, rows, row).await {
+    let spelled = DB::spell_key(conn, rows, row).await;
+    match spelled.or_else(|| DB::spell_key_unasked(rows, row)) {
         Some(key) => error.with_key(key),
         None => error,
     }

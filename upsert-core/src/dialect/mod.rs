@@ -266,6 +266,12 @@ pub trait Dialect:
         rows: &mut dyn Rows<Self>,
         row: usize,
     ) -> impl Future<Output = Option<String>> + Send;
+
+    /// The same without asking the database, where an error keeps it from answering, and as far as that can be done.
+    #[doc(hidden)]
+    fn spell_key_unasked(_: &dyn Rows<Self>, _: usize) -> Option<String> {
+        None
+    }
 }
 
 /// The future of a batch, of one type for all structs.
@@ -360,6 +366,20 @@ fn bind_key_of<DB: Dialect>(rows: &dyn Rows<DB>, row: usize) -> Result<DB::Argum
     Ok(arguments)
 }
 
+/// The columns of a key with their values, for a message: `email = ada@example.com`.
+fn show_key(key: &[&str], values: Vec<Option<String>>) -> String {
+    let values = values
+        .iter()
+        .map(|value| value.as_deref().unwrap_or("NULL"));
+    let parts = key.iter().zip(values);
+    let mut parts: Vec<_> = parts
+        .map(|(column, value)| format!("{column} = {value}"))
+        .collect();
+    // Some keys are bound twice.
+    parts.dedup();
+    format!("`{}`", parts.join(", "))
+}
+
 /// The binds of a room whose batches are VALUES lists, `$room` being its texts.
 #[cfg(any(feature = "_sqlite", feature = "mysql"))]
 macro_rules! values_binds {
@@ -403,14 +423,11 @@ macro_rules! batch_calls {
             let query = sqlx::query_with(sql, arguments).persistent(false);
             let spelled = conn.fetch_all(query).await.ok()?;
             let row = spelled.first()?;
-            let mut parts: Vec<String> = Vec::new();
-            for (place, column) in key.iter().enumerate() {
-                let value: Option<String> = row.try_get_unchecked(place).ok()?;
-                parts.push(format!("{column} = {}", value.as_deref().unwrap_or("NULL")));
-            }
-            // Some keys are bound twice.
-            parts.dedup();
-            Some(format!("`{}`", parts.join(", ")))
+            let values = (0..key.len()).map(|place| row.try_get_unchecked(place).ok());
+            Some($crate::dialect::show_key(
+                key,
+                values.collect::<Option<_>>()?,
+            ))
         }
 
         async fn send(conn: &mut Self::Connection, sql: &'static str) -> Result<(), sqlx::Error> {

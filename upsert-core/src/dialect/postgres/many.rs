@@ -6,13 +6,14 @@ use sqlx::postgres::{
     PgArgumentBuffer, PgArguments, PgBindIterExt, PgConnection, PgTypeInfo, Postgres,
 };
 use sqlx::query::Query;
-use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Row, Type};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Row, Type, TypeInfo};
 
 use super::{RETURNING_OLD, read_action};
 use crate::bulk::{
     Ahead, Job, KeyOrder, KeyParts, Look, Operation, Placeholder, Places, Rows, Stop, Wanted, Way,
     repeat_rows,
 };
+use crate::dialect::show_key;
 use crate::error::{Error, ErrorKind};
 use crate::model::{KeyEquality, Model};
 use crate::returning::Action;
@@ -530,6 +531,8 @@ impl Encode<'_, Postgres> for Element<'_> {
 pub struct Key {
     parts: KeyParts,
     scratch: PgArgumentBuffer,
+    /// What the parts are as texts, where that is asked for: none for a NULL, nor at all for a type whose form is not known here.
+    texts: Option<Vec<Option<Option<String>>>>,
 }
 
 impl AsMut<KeyParts> for Key {
@@ -544,10 +547,46 @@ impl Put<Postgres> for Key {
         T: Encode<'q, Postgres> + Type<Postgres>,
     {
         self.scratch.clear();
-        match value.encode(&mut self.scratch)? {
+        let texts = self.texts.as_mut();
+        let texts = texts.map(|texts| (texts, value.produces().unwrap_or_else(T::type_info)));
+        let is_null = value.encode(&mut self.scratch)?;
+        match is_null {
             IsNull::No => self.parts.push(&self.scratch),
             IsNull::Yes => self.parts.push_null(),
         }
+        if let Some((texts, ty)) = texts {
+            texts.push(match is_null {
+                IsNull::No => spell(&ty, &self.scratch).map(Some),
+                IsNull::Yes => Some(None),
+            });
+        }
         Ok(())
+    }
+}
+
+/// A row's key as PostgreSQL would spell it, if all of it is of the usual types.
+pub(super) fn spell_key(rows: &dyn Rows<Postgres>, row: usize) -> Option<String> {
+    let mut key = Key {
+        texts: Some(Vec::new()),
+        ..Key::default()
+    };
+    rows.bind_key(row, &mut Sink::Key(&mut key)).ok()?;
+    let texts = key.texts?.into_iter().collect::<Option<_>>()?;
+    Some(show_key(rows.model().key, texts))
+}
+
+fn spell(ty: &PgTypeInfo, bytes: &[u8]) -> Option<String> {
+    match ty.name() {
+        "TEXT" | "VARCHAR" | "CHAR" | "NAME" => String::from_utf8(bytes.to_vec()).ok(),
+        "INT2" => Some(i16::from_be_bytes(bytes.try_into().ok()?).to_string()),
+        "INT4" => Some(i32::from_be_bytes(bytes.try_into().ok()?).to_string()),
+        "INT8" => Some(i64::from_be_bytes(bytes.try_into().ok()?).to_string()),
+        "BOOL" => Some((bytes != [0]).to_string()),
+        "UUID" => {
+            let hex = format!("{:032x}", u128::from_be_bytes(bytes.try_into().ok()?));
+            let groups = [0..8, 8..12, 12..16, 16..20, 20..32];
+            Some(groups.map(|group| &hex[group]).join("-"))
+        }
+        _ => None,
     }
 }

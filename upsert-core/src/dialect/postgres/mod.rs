@@ -109,6 +109,11 @@ impl Dialect for Postgres {
         many::look(conn, model, rows, chunk).await
     }
 
+    /// A transaction of the caller's, in which a statement has failed, answers nothing more.
+    fn spell_key_unasked(rows: &dyn Rows<Self>, row: usize) -> Option<String> {
+        many::spell_key(rows, row)
+    }
+
     fn new_binds(job: &Job<'_>, _: usize) -> Self::Binds {
         many::Binds::new(job)
     }
