@@ -139,11 +139,14 @@ dialect_tests! {
         db.run(WORDS).await?;
         let pool = db.pool_of(1);
         let mut dropped = 0;
-        for polls in [1, 2, 1, 3, 1, 4, 1, 5, 1, 6, 7, 8] {
+        let polls = [1, 2, 1, 3, 1, 4, 1, 5, 1, 6, 7, 8];
+        for (polls, find) in polls.into_iter().flat_map(|polls| [(polls, false), (polls, true)]) {
             let mut tx = pool.begin().await?;
             Word::upsert_all(&words(0, 3), &mut tx).await?;
             let rows = words(0, ROWS);
-            let outcome = drop_after(polls, async { Word::upsert_all(&rows, &mut tx).chunk_rows(2).await }).await;
+            let call = Word::upsert_all(&rows, &mut tx).chunk_rows(2);
+            let call = if find { call.find_culprit() } else { call };
+            let outcome = drop_after(polls, async { call.await }).await;
             dropped += usize::from(outcome.is_none());
             tx.rollback().await?;
             assert_eq!(db.count("words").await?, 0, "dropped at poll {polls}");

@@ -59,8 +59,8 @@ where
 
 /// Runs calls in a transaction, looks at the table, and rolls back.
 macro_rules! effect {
-    ($pool:expr, $tx:ident, $given:expr) => {{
-        let mut $tx = $pool.begin().await?;
+    ($pool:expr, $conn:ident, $tx:ident, $given:expr) => {{
+        let mut $tx = $conn.begin().await?;
         let given: std::result::Result<_, upsert::Error> = async { $given }.await;
         let effect = match given {
             Ok(given) => Effect {
@@ -79,7 +79,15 @@ macro_rules! effect {
                 }
             }
         };
-        $tx.rollback().await?;
+        let rolled_back = $tx.rollback().await;
+        if $conn.is_in_transaction() {
+            // SQLite has ended the transaction by itself, and sqlx does not know.
+            ensure!(effect.given.is_none(), "{rolled_back:?}");
+            $conn.close_on_drop();
+            $conn = $pool.acquire().await?;
+        } else {
+            rolled_back?;
+        }
         effect
     }};
 }
@@ -97,6 +105,7 @@ where
     for row in &seed {
         let _ = row.upsert(&mut *conn).execute().await;
     }
+    let seeded: Vec<T> = dump::<DB, T>(&mut conn).await?;
     let how = How {
         keep_order: how.keep_order || T::ORDER_MATTERS,
         ..how
@@ -127,7 +136,7 @@ where
         }};
     }
 
-    let of_loop = effect!(conn, tx, {
+    let of_loop = effect!(pool, conn, tx, {
         let mut given = Vec::new();
         for row in &rows {
             given.push(row.upsert(&mut tx).with_action().await?);
@@ -135,6 +144,7 @@ where
         Ok(given)
     });
     let of_batch = effect!(
+        pool,
         conn,
         tx,
         many!(T::upsert_all(&rows, &mut tx)).with_actions().await
@@ -148,6 +158,7 @@ where
         table: of_loop.table.clone(),
     };
     let of_batch = effect!(
+        pool,
         conn,
         tx,
         many!(T::upsert_all(&rows, &mut tx)).returning().await
@@ -157,10 +168,10 @@ where
         given: of_loop.given.as_ref().map(|given| written(given)),
         table: of_loop.table.clone(),
     };
-    let of_batch = effect!(conn, tx, many!(T::upsert_all(&rows, &mut tx)).await);
+    let of_batch = effect!(pool, conn, tx, many!(T::upsert_all(&rows, &mut tx)).await);
     same!("upsert_all", &counted, &of_batch);
 
-    let of_loop = effect!(conn, tx, {
+    let of_loop = effect!(pool, conn, tx, {
         let mut given = Vec::new();
         for row in &rows {
             given.push(row.insert_if_absent(&mut tx).returning().await?);
@@ -168,6 +179,7 @@ where
         Ok(given)
     });
     let of_batch = effect!(
+        pool,
         conn,
         tx,
         many!(T::insert_all_if_absent(&rows, &mut tx))
@@ -183,24 +195,31 @@ where
         table: of_loop.table.clone(),
     };
     let of_batch = effect!(
+        pool,
         conn,
         tx,
         many!(T::insert_all_if_absent(&rows, &mut tx)).await
     );
     same!("insert_all_if_absent", &counted, &of_batch);
 
-    let of_loop = effect!(conn, tx, {
+    let of_loop = effect!(pool, conn, tx, {
         let mut given = Vec::new();
         for row in &rows {
             given.push(row.get_or_insert(&mut tx).await?);
         }
         Ok(given)
     });
-    let of_batch = effect!(conn, tx, many!(T::get_or_insert_all(&rows, &mut tx)).await);
+    let of_batch = effect!(
+        pool,
+        conn,
+        tx,
+        many!(T::get_or_insert_all(&rows, &mut tx)).await
+    );
     same!("get_or_insert_all", &of_loop, &of_batch);
 
     // The same with a transaction of the batch's own, which may begin again.
     let before: Vec<T> = dump::<DB, T>(&mut conn).await?;
+    same!("after all rollbacks", &seeded, &before);
     let done = many!(T::upsert_all(&rows, &mut *conn)).await;
     let after: Vec<T> = dump::<DB, T>(&mut conn).await?;
     let expected = match returned.given {
@@ -620,6 +639,13 @@ dialect_tests! {
 
     async fn another_unique_key(db: Db) -> Result<()> {
         db.run(SLOTS).await?;
+        compare_many(&db.pool, slot()).await
+    }
+
+    /// Where the other key is taken, SQLite rolls the whole transaction back.
+    #[on(sqlite)]
+    async fn another_unique_key_that_ends_the_transaction(db: Db) -> Result<()> {
+        db.run(&SLOTS.replace("UNIQUE", "UNIQUE ON CONFLICT ROLLBACK")).await?;
         compare_many(&db.pool, slot()).await
     }
 
