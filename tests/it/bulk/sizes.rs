@@ -73,6 +73,15 @@ fn blobs(rows: i64, size: usize) -> Vec<Blob> {
         .collect()
 }
 
+/// The insert sends the text three times.
+#[derive(Debug, Clone, PartialEq, Upsert)]
+#[upsert(table = "threefold", conflict = "k")]
+struct Threefold {
+    k: i64,
+    #[upsert(insert = concat(new.text, new.text, new.text))]
+    text: String,
+}
+
 dialect_tests! {
     async fn many_rows(db: Db) -> Result<()> {
         db.run(NARROW).await?;
@@ -153,6 +162,20 @@ dialect_tests! {
         assert_eq!(error.kind(), ErrorKind::OutOfRange, "{error}");
         assert!(error.to_string().contains("max_allowed_packet"), "{error}");
         assert_eq!(db.one::<i64>("SELECT CAST(SUM(LENGTH(bytes)) AS SIGNED) FROM blobs").await?, 5 * 20_000);
+        Ok(())
+    }
+
+    /// Each row has three of its value.
+    #[on(mysql)]
+    async fn values_that_are_sent_more_than_once(db: Db) -> Result<()> {
+        db.run("CREATE TABLE threefold (k BIGINT PRIMARY KEY, text LONGTEXT NOT NULL)").await?;
+        let _packets = PACKETS.lock().await;
+        let packet: i64 = db.one("SELECT CAST(@@max_allowed_packet AS SIGNED)").await?;
+        let size = usize::try_from(packet)? / 20;
+        let rows: Vec<_> = (0..15).map(|k| Threefold { k, text: "x".repeat(size) }).collect();
+        assert_eq!(Threefold::upsert_all(&rows, &db.pool).await?, 15);
+        let sizes: Vec<(i64,)> = db.all("SELECT DISTINCT LENGTH(text) FROM threefold").await?;
+        assert_eq!(sizes, [(3 * i64::try_from(size)?,)]);
         Ok(())
     }
 

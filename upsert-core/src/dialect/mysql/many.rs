@@ -94,17 +94,26 @@ async fn fitting(
     text: &str,
     packet: &mut Option<usize>,
 ) -> Result<usize, Error> {
-    let binds = binds_a_row(job.model, job.model.texts.mysql.source.slots);
+    let slots = job.model.texts.mysql.source.slots;
+    let binds = binds_a_row(job.model, slots);
     // The statement's text is a packet of its own.
     let text_a_row = job.model.texts.mysql.source.row.len() + 2;
     let mut size = Key::default();
     let mut values = 0;
     for (taken, &row) in chunk.iter().enumerate() {
         let (before, bound) = (size.parts.len(), size.parts.count());
-        let done = rows.bind(row, &mut Sink::Key(&mut size));
+        let mut sink = Sink::Key(&mut size);
+        // Some values are sent more than once.
+        let done = if slots.is_empty() {
+            rows.bind(row, &mut sink)
+        } else {
+            let mut slots = slots.iter();
+            slots.try_for_each(|slot| rows.bind_one(row, *slot, &mut sink))
+        };
         done.map_err(|source| {
-            let column = job.model.bound.get(size.parts.count() - bound);
-            Error::encode(job.model, column.copied(), source).at_row(row)
+            let place = size.parts.count() - bound;
+            let place = slots.get(place).copied().unwrap_or(place);
+            Error::encode(job.model, job.model.bound.get(place).copied(), source).at_row(row)
         })?;
         // A value's length takes up to nine bytes, its type two.
         values += size.parts.len() - before + binds * 12;
