@@ -45,6 +45,27 @@ struct Living {
     deleted_at: Option<i64>,
 }
 
+#[derive(Debug, Clone, PartialEq, Upsert)]
+#[upsert(table = "sums", conflict = "k", accumulate = "n")]
+struct Sum {
+    k: i64,
+    n: i64,
+}
+
+/// With a second unique key.
+#[derive(Debug, Clone, PartialEq, Upsert)]
+#[upsert(
+    table = "words",
+    conflict = "k",
+    soft_delete = "deleted_at",
+    on_deleted = "error"
+)]
+struct Placed {
+    k: String,
+    place: i64,
+    deleted_at: Option<i64>,
+}
+
 fn living(k: &str) -> Living {
     Living {
         k: k.to_owned(),
@@ -263,6 +284,34 @@ dialect_tests! {
         Ok(())
     }
 
+    /// The rows that a trigger's own statement counts are not those of the batch.
+    #[on(mysql)]
+    async fn where_a_trigger_counts_rows_of_its_own(db: Db) -> Result<()> {
+        db.run("CREATE TABLE words (k VARCHAR(191) PRIMARY KEY, n BIGINT, place BIGINT)").await?;
+        db.run("CREATE TABLE log (n TINYINT)").await?;
+        db.run("CREATE TRIGGER t AFTER INSERT ON words FOR EACH ROW INSERT INTO log VALUES (NEW.n)").await?;
+        let mut rows = words(40);
+        rows[23].n = Some(1000);
+        let error = Word::upsert_all(&rows, &db.pool).await.expect_err("out of range");
+        assert_eq!((error.kind(), error.row()), (ErrorKind::OutOfRange, None), "{error}");
+        find_it!(db, rows.clone(), OutOfRange, 23);
+        // The row that is counted first does fail, and fails by itself.
+        let error = Word::upsert_all(&rows[23..], &db.pool).keep_order().await.expect_err("out of range");
+        assert_eq!(error.row(), Some(0), "{error}");
+        assert_eq!(db.count("log").await?, 0);
+        Ok(())
+    }
+
+    /// One row fails because of the sum that those before it make.
+    #[on(mysql)]
+    async fn where_the_server_says_it_of_a_sum(db: Db) -> Result<()> {
+        db.run("CREATE TABLE sums (k BIGINT PRIMARY KEY, n TINYINT NOT NULL)").await?;
+        let rows = [(1, 100), (2, 1), (1, 20), (1, 20), (3, 1)].map(|(k, n)| Sum { k, n });
+        let error = Sum::upsert_all(&rows, &db.pool).keep_order().await.expect_err("out of range");
+        assert_eq!((error.kind(), error.row()), (ErrorKind::OutOfRange, Some(3)), "{error}");
+        Ok(())
+    }
+
     async fn a_value_that_cannot_be_sent(db: Db) -> Result<()> {
         db.run(WORDS).await?;
         let row = |n| WithShy { k: format!("k{}", (n * 7) % 40), n: Shy(n) };
@@ -319,6 +368,32 @@ dialect_tests! {
             }
         }
         assert_eq!(Living::insert_all_if_absent(&rows, &db.pool).await?, 1);
+        Ok(())
+    }
+
+    /// An insert leaves a deleted row alone, and it is another that fails; an upsert fails at the first of both.
+    async fn a_deleted_row_beside_one_that_collides(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "words" ("k" {text} PRIMARY KEY, "place" BIGINT UNIQUE, "deleted_at" BIGINT)"#).await?;
+        db.run(r#"INSERT INTO "words" VALUES ('k3', 3, 5), ('other', 7, NULL)"#).await?;
+        let row = |k: &str, place| Placed { k: k.to_owned(), place, deleted_at: None };
+        let (deleted, collides, fine) = (row("k3", 3), row("k1", 7), row("k2", 2));
+        let rows = [deleted.clone(), collides.clone(), fine.clone()];
+        let error = Placed::insert_all_if_absent(&rows, &db.pool).await.expect_err("it collides");
+        assert_eq!(error.kind(), ErrorKind::UniqueViolation, "{error}");
+        let error = Placed::insert_all_if_absent(&rows, &db.pool).find_culprit().await.expect_err("it collides");
+        assert_eq!((error.kind(), error.row()), (ErrorKind::UniqueViolation, Some(1)), "{error}");
+        let rows = [fine.clone(), collides.clone(), deleted.clone()];
+        let error = Placed::upsert_all(&rows, &db.pool).keep_order().await.expect_err("it collides");
+        assert_eq!(error.kind(), ErrorKind::UniqueViolation, "{error}");
+        let error = Placed::upsert_all(&rows, &db.pool).keep_order().find_culprit().await.expect_err("it collides");
+        assert_eq!((error.kind(), error.row()), (ErrorKind::UniqueViolation, Some(1)), "{error}");
+        let rows = [fine, deleted, collides];
+        let error = Placed::upsert_all(&rows, &db.pool).keep_order().find_culprit().await.expect_err("it is deleted");
+        assert_eq!((error.kind(), error.row()), (ErrorKind::Deleted, Some(1)), "{error}");
+        assert_eq!(db.count("words").await?, 2);
+        // The deleted row is not what refuses an insert that collides elsewhere.
+        let error = row("k3", 7).insert_if_absent(&db.pool).await.map(drop).map_err(|error| error.kind());
+        assert!(matches!(error, Ok(()) | Err(ErrorKind::UniqueViolation)), "{error:?}");
         Ok(())
     }
 

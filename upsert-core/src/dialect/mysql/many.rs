@@ -3,14 +3,14 @@
 
 use sqlx::error::BoxDynError;
 use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection, MySqlTypeInfo};
-use sqlx::{AssertSqlSafe, Encode, Executor, Row, Type, TypeInfo};
+use sqlx::{AssertSqlSafe, Connection, Encode, Executor, Row, Type, TypeInfo};
 
 use super::{driver, fetch};
 use crate::bulk::{
     Ahead, Job, KeyParts, Operation, Placeholder, Places, Rows, Stop, Wanted, Way, repeat,
     repeat_rows,
 };
-use crate::dialect::{bind_key_of, binds_a_row};
+use crate::dialect::{add_row, bind_key_of, binds_a_row, new_arguments};
 use crate::error::{Error, ErrorKind};
 use crate::model::Model;
 use crate::sink::{Put, Sink};
@@ -169,50 +169,111 @@ async fn send(
         sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(job.is_full(chunk.len()));
     match ahead.wait(conn.execute(query), rows, job, &[]).await {
         Ok(_) => Ok(()),
-        Err(source) => {
-            let place = row_in_message(&source);
-            let error = Error::from_driver::<MySql>(job.model, source);
-            let error = match place.and_then(|place| chunk.get(place)) {
-                Some(row) => error.at_row(*row),
-                None => blame_deleted(conn, rows, chunk, error).await,
-            };
-            Err(error.into())
-        }
+        Err(source) => Err(blame(conn, rows, job, chunk, text, source).await.into()),
     }
 }
 
-/// "… at row 3", counted from 1, where the server says so.
+/// The error of a chunk, with its row where the server says which, or where it is deleted.
+async fn blame(
+    conn: &mut MySqlConnection,
+    rows: &mut dyn Rows<MySql>,
+    job: &Job<'_>,
+    chunk: &[usize],
+    text: &'static str,
+    source: sqlx::Error,
+) -> Error {
+    let named = row_in_message(&source);
+    let error = Error::from_driver::<MySql>(job.model, source);
+    let (place, is_deleted) = match named {
+        Some(place) => (Some(place), false),
+        None => (first_deleted(conn, rows, job, chunk, &error).await, true),
+    };
+    let Some((place, &row)) = place.and_then(|place| Some((place, chunk.get(place)?))) else {
+        return error;
+    };
+    if !is_first_to_fail(conn, rows, job, &chunk[..=place], text).await {
+        return error;
+    }
+    let error = if is_deleted {
+        error.into_deleted()
+    } else {
+        error
+    };
+    error.at_row(row)
+}
+
+/// "… at row 3", counted from 1, where the server says so. It may be a row of a statement in a trigger.
 fn row_in_message(source: &sqlx::Error) -> Option<usize> {
     let message = source.as_database_error()?.message();
     let (_, row) = message.rsplit_once(" at row ")?;
     row.parse::<usize>().ok()?.checked_sub(1)
 }
 
-/// A deleted row is refused by the same error as a foreign one, so the rows are asked.
-async fn blame_deleted(
+/// Where the first deleted row stands. An upsert is refused for it by the same error as for a foreign one, so the rows are asked.
+async fn first_deleted(
     conn: &mut MySqlConnection,
     rows: &mut dyn Rows<MySql>,
+    job: &Job<'_>,
     chunk: &[usize],
-    error: Error,
-) -> Error {
-    let model = error.model();
-    let sql = model.texts.mysql.select_deleted;
-    if sql.is_empty() || error.kind() != ErrorKind::UniqueViolation {
-        return error;
+    error: &Error,
+) -> Option<usize> {
+    let sql = job.model.texts.mysql.select_deleted;
+    // An insert leaves such a row alone.
+    let is_upsert = matches!(job.operation, Operation::Upsert(_));
+    if !is_upsert || sql.is_empty() || error.kind() != ErrorKind::UniqueViolation {
+        return None;
     }
-    for &row in chunk {
-        let Ok(key) = bind_key_of::<MySql>(rows, row) else {
-            return error;
-        };
-        match fetch(conn, model, sql, key).await {
-            Ok(Some(found)) if found.try_get(0).unwrap_or(false) => {
-                return error.into_deleted().at_row(row);
-            }
-            Ok(_) => {}
-            Err(_) => return error,
+    for (place, &row) in chunk.iter().enumerate() {
+        let key = bind_key_of::<MySql>(rows, row).ok()?;
+        let found = fetch(conn, job.model, sql, key).await.ok()?;
+        if found.is_some_and(|found| found.try_get(0).unwrap_or(false)) {
+            return Some(place);
         }
     }
-    error
+    None
+}
+
+/// Whether the last of these rows fails, and those before it do not. What that leaves is taken back.
+async fn is_first_to_fail(
+    conn: &mut MySqlConnection,
+    rows: &mut dyn Rows<MySql>,
+    job: &Job<'_>,
+    chunk: &[usize],
+    text: &'static str,
+) -> bool {
+    let (before, last) = chunk.split_at(chunk.len() - 1);
+    let Ok(mut savepoint) = conn.begin().await else {
+        return false;
+    };
+    let fails = succeeds(&mut savepoint, rows, job, before, text).await
+        && !succeeds(&mut savepoint, rows, job, last, text).await;
+    // If the transaction is gone, so is the savepoint.
+    let _ = savepoint.rollback().await;
+    fails
+}
+
+async fn succeeds(
+    conn: &mut MySqlConnection,
+    rows: &mut dyn Rows<MySql>,
+    job: &Job<'_>,
+    chunk: &[usize],
+    text: &'static str,
+) -> bool {
+    if chunk.is_empty() {
+        return true;
+    }
+    let source = &job.model.texts.mysql.source;
+    let binds = binds_a_row(job.model, source.slots);
+    let mut arguments = new_arguments::<MySql>(chunk.len() * binds);
+    for &row in chunk {
+        if add_row::<MySql>(rows, row, source.slots, &mut arguments).is_err() {
+            return false;
+        }
+    }
+    let binds = job.model.bound.len();
+    let sql = repeat_rows(text, source, chunk.len(), binds, Placeholder::Mark);
+    let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false);
+    conn.execute(query).await.is_ok()
 }
 
 /// What the guard counted: the rows that were there and were left alone.

@@ -262,17 +262,25 @@ where
             rows: done.rows_affected(),
             id: done.last_insert_id(),
         }),
-        Err(source) => Err(explain::<T, S>(conn, row, source).await),
+        Err(source) => {
+            let error = Error::from_driver::<MySql>(T::MODEL, source);
+            // An insert leaves a deleted row alone.
+            let is_insert = statement.sql == T::MODEL.texts.mysql.insert_if_absent.sql;
+            Err(if is_insert {
+                error
+            } else {
+                explain::<T, S>(conn, row, error).await
+            })
+        }
     }
 }
 
-/// The error of a statement that writes. A deleted row is refused by the same error as a foreign one, so the row is asked.
-async fn explain<T, S>(conn: &mut MySqlConnection, row: &T, source: sqlx::Error) -> Error
+/// The error of an upsert. A deleted row is refused by the same error as a foreign one, so the row is asked.
+async fn explain<T, S>(conn: &mut MySqlConnection, row: &T, error: Error) -> Error
 where
     T: UpsertModel<MySql, S>,
     S: 'static,
 {
-    let error = Error::from_driver::<MySql>(T::MODEL, source);
     let sql = T::MODEL.texts.mysql.select_deleted;
     if sql.is_empty() || error.kind() != ErrorKind::UniqueViolation {
         return error;
