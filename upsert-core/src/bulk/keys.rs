@@ -22,8 +22,11 @@ pub enum KeyOrder {
         fold: bool,
     },
     /// As `Bytes`, for values whose first byte is one of these; nobody knows of the others. SQLite's begin with their storage
-    /// class.
+    /// class, MySQL's with what they are sent as.
     Classes(&'static [u8]),
+    /// As `Text`, for values that begin with one of these classes, which do not count.
+    #[cfg(feature = "mysql")]
+    TextOf { classes: &'static [u8], fold: bool },
     /// Nobody knows.
     Unknown,
 }
@@ -50,7 +53,7 @@ impl KeyParts {
     }
 
     /// A part that begins with its class.
-    #[cfg(feature = "_sqlite")]
+    #[cfg(any(feature = "_sqlite", feature = "mysql"))]
     pub(crate) fn push_in_class(&mut self, class: u8, bytes: &[u8]) {
         self.bytes.push(class);
         self.push(bytes);
@@ -106,14 +109,17 @@ impl KeyParts {
                 }
                 (Some(part), KeyOrder::Bytes | KeyOrder::Unknown) => to.extend_from_slice(part),
                 (Some(part), KeyOrder::Text { fold }) => {
-                    let spaces = part.iter().rev().take_while(|byte| **byte == b' ').count();
-                    let text = &part[..part.len() - spaces];
-                    if fold && !text.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+                    if !write_text(part, fold, to) {
                         return false;
                     }
-                    to.extend_from_slice(text);
-                    if fold {
-                        to[start..].make_ascii_lowercase();
+                }
+                #[cfg(feature = "mysql")]
+                (Some(part), KeyOrder::TextOf { classes, fold }) => {
+                    let text = part
+                        .split_first()
+                        .filter(|(class, _)| classes.contains(class));
+                    if !text.is_some_and(|(_, text)| write_text(text, fold, to)) {
+                        return false;
                     }
                 }
             }
@@ -128,6 +134,21 @@ impl KeyParts {
         self.lengths = lengths;
         true
     }
+}
+
+/// Writes a text without the spaces at its end, and with `fold` without its case; says whether that is a form for it.
+fn write_text(text: &[u8], fold: bool, to: &mut Vec<u8>) -> bool {
+    let start = to.len();
+    let spaces = text.iter().rev().take_while(|byte| **byte == b' ').count();
+    let text = &text[..text.len() - spaces];
+    if fold && !text.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        return false;
+    }
+    to.extend_from_slice(text);
+    if fold {
+        to[start..].make_ascii_lowercase();
+    }
+    true
 }
 
 /// The keys of all rows of a batch.

@@ -2,8 +2,8 @@
 //! how many rows were updated, nor which; what is wanted beyond the number is read by key, or each row goes by itself.
 
 use sqlx::error::BoxDynError;
-use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection, MySqlTypeInfo};
-use sqlx::{AssertSqlSafe, Connection, Encode, Executor, Row, Type, TypeInfo};
+use sqlx::mysql::{MySql, MySqlArguments, MySqlConnection};
+use sqlx::{AssertSqlSafe, Connection, Encode, Executor, Row, Type};
 
 use super::{driver, fetch};
 use crate::bulk::{
@@ -323,7 +323,8 @@ async fn read_back(
     Ok(())
 }
 
-/// The parts of a key as MySQL gets them; integers the other way round, so that their order is that of the index.
+/// The parts of a key as MySQL gets them, each after its class; integers the other way round, so that their order is that of
+/// the index.
 #[derive(Default)]
 pub struct Key {
     parts: KeyParts,
@@ -347,40 +348,58 @@ impl Put<MySql> for Key {
             self.parts.push_null();
             return Ok(());
         }
-        match Encoding::of(&type_info) {
-            Encoding::Integer => self.scratch.reverse(),
-            Encoding::Text => {
+        let class = match class::of(&type_info) {
+            class::STRING => {
                 let length = length_prefix(&self.scratch);
                 self.scratch.drain(..length);
+                if self.scratch.len() == 16 {
+                    class::SIXTEEN_BYTES
+                } else {
+                    class::STRING
+                }
             }
-            Encoding::Other => {}
-        }
-        self.parts.push(&self.scratch);
+            class::INTEGER => {
+                self.scratch.reverse();
+                class::INTEGER
+            }
+            class => class,
+        };
+        self.parts.push_in_class(class, &self.scratch);
         Ok(())
     }
 }
 
-/// How a value is laid out on the wire.
-enum Encoding {
-    Integer,
-    /// Its length, then its bytes.
-    Text,
-    Other,
-}
+/// What a value is sent as. By the class and the type of a column it is known whether the column makes equal values of different
+/// ones.
+pub(super) mod class {
+    use sqlx::TypeInfo;
+    use sqlx::mysql::MySqlTypeInfo;
 
-impl Encoding {
-    fn of(type_info: &MySqlTypeInfo) -> Self {
-        let name = type_info.name();
-        if name.contains("INT") {
-            Self::Integer
-        } else if name.contains("CHAR")
-            || name.contains("TEXT")
-            || name.contains("BLOB")
-            || name.contains("BINARY")
-        {
-            Self::Text
-        } else {
-            Self::Other
+    pub const INTEGER: u8 = b'i';
+    /// Texts and bytes.
+    pub const STRING: u8 = b's';
+    /// The same, if they are as long as a UUID.
+    pub const SIXTEEN_BYTES: u8 = b'u';
+    pub const DATE: u8 = b'd';
+    /// With a time.
+    pub const INSTANT: u8 = b'n';
+    pub const TIME: u8 = b't';
+    const OTHER: u8 = b'o';
+
+    pub(super) fn of(type_info: &MySqlTypeInfo) -> u8 {
+        match type_info.name() {
+            "DATE" => DATE,
+            "DATETIME" | "TIMESTAMP" => INSTANT,
+            "TIME" => TIME,
+            "BOOLEAN" => INTEGER,
+            name if name.contains("INT") => INTEGER,
+            name if ["CHAR", "TEXT", "BLOB", "BINARY"]
+                .iter()
+                .any(|word| name.contains(word)) =>
+            {
+                STRING
+            }
+            _ => OTHER,
         }
     }
 }

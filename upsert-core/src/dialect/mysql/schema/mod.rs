@@ -4,15 +4,16 @@
 //! server stores something else than what it was given.
 
 use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
-use sqlx::{Executor, Row};
+use sqlx::{Column, ColumnOrigin, Executor, Row, SqlSafeStr, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ptr;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::driver;
+use super::many::class;
 use crate::bulk::{KeyOrder, Look};
 use crate::error::{Error, ErrorKind};
-use crate::model::{IndexPart, Model};
+use crate::model::{IndexPart, KeyEquality, Model};
 
 mod report;
 
@@ -29,74 +30,124 @@ pub(super) async fn check_once(
     let found = || FOUND.read().unwrap_or_else(PoisonError::into_inner);
     if !found().contains(&address) {
         check(conn, model).await?;
-        let mut found = FOUND.write().unwrap_or_else(PoisonError::into_inner);
-        found.insert(address);
+        remember(address);
     }
     Ok(())
 }
 
-/// How the columns of a model's key compare, looked up once for each model and process, as its index is.
-static LOOKS: RwLock<BTreeMap<usize, Look>> = RwLock::new(BTreeMap::new());
+fn remember(address: usize) {
+    let mut found = FOUND.write().unwrap_or_else(PoisonError::into_inner);
+    found.insert(address);
+}
 
-/// Checks the table as a call of one row does, and asks how the columns of the key compare.
+/// What is known of the tables of models: each by the model's address and by the table's schema and name.
+static LOOKS: RwLock<BTreeMap<(usize, Arc<str>), Look>> = RwLock::new(BTreeMap::new());
+
+/// Checks the table as a call of one row does, and asks how the columns of the key compare, once for each model and database in
+/// the process.
 pub(super) async fn look(conn: &mut MySqlConnection, model: &'static Model) -> Result<Look, Error> {
-    check_once(conn, model).await?;
     let address = ptr::from_ref(model).addr();
-    let known = {
+    let place = full_name(conn, model).await.map(|name| (address, name));
+    if let Some(place) = &place {
         let looks = LOOKS.read().unwrap_or_else(PoisonError::into_inner);
-        looks.get(&address).cloned()
-    };
-    if let Some(look) = known {
-        return Ok(look);
+        if let Some(look) = looks.get(place) {
+            return Ok(look.clone());
+        }
     }
-    let mut look = match Look::of_equality(model.many.key, model.key.len()) {
-        Some(look) => look,
-        None => Look {
-            orders: key_orders(conn, model).await?,
-            ..Look::default()
+    check(conn, model).await?;
+    remember(address);
+    let look = look_at_table(conn, model).await.map_err(driver(model))?;
+    if let Some(place) = place {
+        let mut looks = LOOKS.write().unwrap_or_else(PoisonError::into_inner);
+        looks.insert(place, look.clone());
+    }
+    Ok(look)
+}
+
+/// The schema and name of the table as the server says them of a prepared statement; the connection has this one prepared after
+/// its first batch, and is not asked again.
+async fn full_name(conn: &mut MySqlConnection, model: &'static Model) -> Option<Arc<str>> {
+    let select = model.texts.mysql.select_locking.into_sql_str();
+    let statement = conn.prepare(select).await.ok()?;
+    let mut columns = statement.columns().iter();
+    columns.find_map(|column| match column.origin() {
+        ColumnOrigin::Table(origin) => Some(origin.table),
+        _ => None,
+    })
+}
+
+async fn look_at_table(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+) -> Result<Look, sqlx::Error> {
+    // Of the table behind a view nothing is known.
+    let is_known = !is_view(conn, model).await?;
+    let is_askable =
+        is_known && model.many.key != KeyEquality::Unknown && !rewrites_keys(conn, model).await?;
+    Ok(Look {
+        orders: if is_askable {
+            key_orders(conn, model).await?
+        } else {
+            vec![KeyOrder::Unknown; model.key.len()]
         },
-    };
-    look.in_order = refers_to_itself(conn, model).await?;
-    let mut looks = LOOKS.write().unwrap_or_else(PoisonError::into_inner);
-    Ok(looks.entry(address).or_insert(look).clone())
+        in_order: !is_known || refers_to_itself(conn, model).await?,
+        ..Look::default()
+    })
 }
 
 /// Whether rows of the table refer to other rows of it. InnoDB looks for them row by row.
 async fn refers_to_itself(
     conn: &mut MySqlConnection,
     model: &'static Model,
-) -> Result<bool, Error> {
-    let [schema, table] = table_name(model);
+) -> Result<bool, sqlx::Error> {
     let sql = "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS \
                WHERE CONSTRAINT_SCHEMA = COALESCE(?, DATABASE()) AND UNIQUE_CONSTRAINT_SCHEMA = CONSTRAINT_SCHEMA \
                AND TABLE_NAME = ? AND REFERENCED_TABLE_NAME = TABLE_NAME";
-    let found = rows(conn, sql, &[schema, table]).await;
-    Ok(!found.map_err(driver(model))?.is_empty())
+    Ok(!rows(conn, sql, &table_name(model)).await?.is_empty())
 }
 
-/// By the columns' types and collations. A trigger may rewrite keys, and then nobody knows.
+/// Whether a trigger may write another key than the one given: it has to name the column for that.
+async fn rewrites_keys(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+) -> Result<bool, sqlx::Error> {
+    let sql = "SELECT ACTION_STATEMENT FROM information_schema.TRIGGERS \
+               WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? \
+               AND ACTION_TIMING = 'BEFORE' AND EVENT_MANIPULATION IN ('INSERT', 'UPDATE')";
+    for row in &rows(conn, sql, &table_name(model)).await? {
+        let statement: Option<String> = row.try_get_unchecked(0)?;
+        let names_it = |column: &&str| {
+            let statement = statement.as_deref();
+            statement.is_none_or(|statement| names(statement, column))
+        };
+        if model.key.iter().any(names_it) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a statement may speak of a column. One of an unusual name is looked for nowhere.
+fn names(statement: &str, column: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '$';
+    let column = column.to_lowercase();
+    let mut words = statement.split(|letter| !is_part(letter));
+    !column.chars().all(is_part) || words.any(|word| word.to_lowercase() == column)
+}
+
+/// By the columns' types and collations, which `SHOW COLUMNS` knows of temporary tables too.
 async fn key_orders(
     conn: &mut MySqlConnection,
     model: &'static Model,
-) -> Result<Vec<KeyOrder>, Error> {
-    let [schema, table] = table_name(model);
-    let triggers = "SELECT 1 FROM information_schema.TRIGGERS \
-                    WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? \
-                    AND ACTION_TIMING = 'BEFORE' AND EVENT_MANIPULATION = 'INSERT'";
-    let triggers = rows(conn, triggers, &[schema, table]).await;
-    if !triggers.map_err(driver(model))?.is_empty() {
-        return Ok(vec![KeyOrder::Unknown; model.key.len()]);
-    }
-    let columns = "SELECT COLUMN_NAME, DATA_TYPE, COLLATION_NAME, DATETIME_PRECISION FROM information_schema.COLUMNS \
-                   WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?";
-    let rows = rows(conn, columns, &[schema, table]).await;
-    let rows = rows.map_err(driver(model))?;
+) -> Result<Vec<KeyOrder>, sqlx::Error> {
     let mut orders = BTreeMap::new();
-    for row in &rows {
-        let (name, order) = column_order(row).map_err(driver(model))?;
-        orders.insert(name, order);
+    for row in &rows(conn, model.texts.mysql.show_columns, &[]).await? {
+        let name: String = row.try_get_unchecked("Field")?;
+        let ty: String = row.try_get_unchecked("Type")?;
+        let collation: Option<String> = row.try_get_unchecked("Collation")?;
+        let order = column_order(&ty.to_lowercase(), collation.as_deref());
+        orders.insert(name.to_lowercase(), order);
     }
-    // Temporary tables are not in the information schema.
     let order = |column: &&str| orders.get(&column.to_lowercase()).copied();
     Ok(model
         .key
@@ -105,22 +156,29 @@ async fn key_orders(
         .collect())
 }
 
-fn column_order(row: &MySqlRow) -> Result<(String, KeyOrder), sqlx::Error> {
-    let name: String = row.try_get_unchecked(0)?;
-    let data_type: String = row.try_get_unchecked(1)?;
-    let collation: Option<String> = row.try_get_unchecked(2)?;
-    let precision: Option<i64> = row.try_get_unchecked(3)?;
-    let order = match &*data_type.to_lowercase() {
-        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" | "date" | "varbinary"
-        | "uuid" => KeyOrder::Bytes,
-        "datetime" | "timestamp" | "time" if precision == Some(6) => KeyOrder::Bytes,
+/// How a column of this type (`bigint(20) unsigned`) compares values that are sent as what the column holds. Of others, and of
+/// other columns, it makes something else, such as one day of two times.
+fn column_order(ty: &str, collation: Option<&str>) -> KeyOrder {
+    let (name, rest) = ty.split_once(['(', ' ']).unwrap_or((ty, ""));
+    let length = rest.split_once(')').map(|(length, _)| length);
+    match name {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" => {
+            KeyOrder::Classes(&[class::INTEGER])
+        }
+        "date" => KeyOrder::Classes(&[class::DATE]),
+        "datetime" | "timestamp" if length == Some("6") => KeyOrder::Classes(&[class::INSTANT]),
+        "time" if length == Some("6") => KeyOrder::Classes(&[class::TIME]),
+        "varbinary" => KeyOrder::Classes(STRINGS),
+        // Shorter ones are filled up with zeros.
+        "binary" if length == Some("16") => KeyOrder::Classes(&[class::SIXTEEN_BYTES]),
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
-            text_order(collation.as_deref().unwrap_or_default())
+            text_order(collation.unwrap_or_default())
         }
         _ => KeyOrder::Unknown,
-    };
-    Ok((name.to_lowercase(), order))
+    }
 }
+
+const STRINGS: &[u8] = &[class::STRING, class::SIXTEEN_BYTES];
 
 /// Of these collations it is known what they do to printable ASCII: case may not count, nor spaces at the end. Others have
 /// digraphs and the like.
@@ -136,11 +194,15 @@ fn text_order(collation: &str) -> KeyOrder {
         "latin1_swedish_ci",
     ];
     if collation.ends_with("_bin") || collation == "utf8mb4_0900_as_cs" {
-        KeyOrder::Text {
+        KeyOrder::TextOf {
+            classes: STRINGS,
             fold: collation == "utf8mb4_0900_as_cs",
         }
     } else if FOLDING.iter().any(|known| collation.ends_with(known)) {
-        KeyOrder::Text { fold: true }
+        KeyOrder::TextOf {
+            classes: STRINGS,
+            fold: true,
+        }
     } else {
         KeyOrder::Unknown
     }
