@@ -890,6 +890,13 @@ dialect_tests! {
     }
 
     #[on(mysql)]
+    async fn an_engine_without_transactions(db: Db) -> Result<()> {
+        db.run(&format!("{TAGS} ENGINE = MyISAM")).await?;
+        one_with_fix!(db, Tag, Error, None, "the table's engine, MyISAM, has no transactions");
+        Ok(())
+    }
+
+    #[on(mysql)]
     async fn a_mode_that_is_not_strict(db: Db) -> Result<()> {
         db.run(TAGS).await?;
         let mut conn = db.connect().await?;

@@ -42,7 +42,8 @@ models!(
     OfATemporaryTable,
     NotUnique,
     Prefix,
-    TooMany
+    TooMany,
+    OnAnotherEngine
 );
 
 #[derive(Debug, Upsert)]
@@ -234,6 +235,33 @@ dialect_tests! {
             ErrorKind::MissingUniqueIndex
         );
         assert_eq!(db.count("words").await?, 0);
+        Ok(())
+    }
+
+    /// Strict mode holds for a statement's first row alone there, and nothing is taken back.
+    #[on(mysql)]
+    async fn a_table_without_transactions(db: Db) -> Result<()> {
+        let rows = [1, 2].map(|n| OnAnotherEngine { word: n.to_string(), n });
+        let mut conn = db.connect().await?;
+        for (kind, engine) in [("", "MyISAM"), ("", "MEMORY"), ("TEMPORARY", "MEMORY")] {
+            let create = format!("CREATE {kind} TABLE words (word VARCHAR(3) PRIMARY KEY, n INT NOT NULL) ENGINE = {engine}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut conn).await?;
+            for outcome in [
+                rows[0].upsert(&mut conn).await.map(drop),
+                rows[0].insert_if_absent(&mut conn).await.map(drop),
+                rows[0].get_or_insert(&mut conn).await.map(drop),
+                OnAnotherEngine::upsert_all(&rows, &mut conn).await.map(drop),
+                OnAnotherEngine::insert_all_if_absent(&rows, &mut conn).await.map(drop),
+            ] {
+                let error = outcome.expect_err("no transactions");
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+                let words = format!("the table's engine, {engine}, has no transactions; run `ALTER TABLE `words` ENGINE = InnoDB`");
+                assert!(error.to_string().contains(&words), "{error}");
+            }
+            let count = sqlx::query("SELECT * FROM words").fetch_all(&mut conn).await?.len();
+            assert_eq!(count, 0);
+            sqlx::raw_sql("DROP TABLE words").execute(&mut conn).await?;
+        }
         Ok(())
     }
 

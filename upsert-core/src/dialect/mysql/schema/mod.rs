@@ -4,7 +4,7 @@
 //! server stores something else than what it was given.
 
 use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
-use sqlx::{Column, ColumnOrigin, Executor, Row, SqlSafeStr, Statement};
+use sqlx::{AssertSqlSafe, Column, ColumnOrigin, Executor, Row, SqlSafeStr, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ptr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,6 +14,7 @@ use super::many::class;
 use crate::bulk::{KeyOrder, Look};
 use crate::error::{Error, ErrorKind};
 use crate::model::{IndexPart, KeyEquality, Model};
+use crate::schema::rules::quote_table;
 
 mod report;
 
@@ -216,6 +217,11 @@ async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), 
         );
         return Err(Error::new(ErrorKind::Unsupported, model, what));
     }
+    let lack = lacking_transactions(conn, model).await;
+    if let Some(lack) = lack.map_err(driver(model))? {
+        let what = format!("{}; run `{}`", lack.what, lack.fix);
+        return Err(Error::new(ErrorKind::Unsupported, model, what));
+    }
     let indexes = unique_indexes(conn, model).await.map_err(driver(model))?;
     if indexes.iter().any(|index| index.is_behind(model)) {
         return Ok(());
@@ -243,7 +249,7 @@ async fn check(conn: &mut MySqlConnection, model: &'static Model) -> Result<(), 
     ))
 }
 
-/// A mode that the session lacks.
+/// What is missing, and the statement that mends it.
 struct Lack {
     what: String,
     fix: String,
@@ -272,6 +278,56 @@ async fn lacking_mode(
         what: format!("the session is not in strict mode, so the server would {would}"),
         fix: format!("SET SESSION sql_mode = CONCAT(@@sql_mode, ',{lacks}')"),
     }))
+}
+
+/// In a table whose engine has no transactions, the usual strict mode holds for a statement's first row alone, and what has been
+/// written stays when a call fails. A view has no engine, and that of its table is not known.
+async fn lacking_transactions(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+) -> Result<Option<Lack>, sqlx::Error> {
+    let Some(engine) = engine(conn, model).await? else {
+        return Ok(None);
+    };
+    let sql = "SELECT 1 FROM information_schema.ENGINES WHERE ENGINE = ? AND TRANSACTIONS = 'NO'";
+    let query = sqlx::query(sql).bind(&engine).persistent(false);
+    if conn.fetch_all(query).await?.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Lack {
+        what: format!("the table's engine, {engine}, has no transactions"),
+        fix: format!(
+            "ALTER TABLE {} ENGINE = InnoDB",
+            quote_table(model.table, '`')
+        ),
+    }))
+}
+
+async fn engine(
+    conn: &mut MySqlConnection,
+    model: &'static Model,
+) -> Result<Option<String>, sqlx::Error> {
+    let sql = "SELECT ENGINE FROM information_schema.TABLES \
+               WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?";
+    if let Some(row) = rows(conn, sql, &table_name(model)).await?.first() {
+        return row.try_get_unchecked(0);
+    }
+    // The engine of a temporary table stands nowhere else.
+    let sql = format!("SHOW CREATE TABLE {}", quote_table(model.table, '`'));
+    let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    let rows = match conn.fetch_all(query).await {
+        Ok(rows) => rows,
+        Err(sqlx::Error::Database(_)) => return Ok(None),
+        Err(other) => return Err(other),
+    };
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let created: String = row.try_get_unchecked(1)?;
+    let options = created
+        .split_once("\n) ENGINE=")
+        .map(|(_, options)| options);
+    Ok(options.and_then(|options| Some(options.split_whitespace().next()?.to_owned())))
 }
 
 /// A part of a unique index as the server has it.

@@ -4,7 +4,10 @@ use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySql, MySqlConnection, MySqlDatabaseError, MySqlRow};
 use sqlx::{AssertSqlSafe, Column as _, Executor, Row, TypeInfo};
 
-use super::{Part, UniqueIndex, is_view, lacking_mode, rows, table_name, unique_indexes};
+use super::{
+    Part, UniqueIndex, is_view, lacking_mode, lacking_transactions, rows, table_name,
+    unique_indexes,
+};
 use crate::dialect::Dialect;
 use crate::model::{IndexPart, Model};
 #[cfg(feature = "json")]
@@ -42,7 +45,11 @@ impl SchemaRoom for MySql {
             .iter()
             .map(Found::read)
             .collect::<Result<Vec<_>, _>>()?;
-        if let Some(lack) = lacking_mode(conn, model).await? {
+        let lacks = [
+            lacking_mode(conn, model).await?,
+            lacking_transactions(conn, model).await?,
+        ];
+        for lack in lacks.into_iter().flatten() {
             report.add(Finding::new(
                 Severity::Error,
                 model.table,
