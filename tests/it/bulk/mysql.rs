@@ -214,7 +214,7 @@ dialect_tests! {
     async fn numbers_rewritten_by_a_trigger(db: Db) -> Result<()> {
         db.run(&loose_table("BIGINT")).await?;
         db.run("CREATE TRIGGER t BEFORE INSERT ON words FOR EACH ROW SET NEW.word = NEW.word % 10").await?;
-        assert_eq!(Number::upsert_all(&numbers([11, 1, 21, 2]), &db.pool).await?, 4);
+        assert_eq!(Number::upsert_all(&numbers([21, 11, 1, 2]), &db.pool).await?, 4);
         let stored: Vec<(i64, i64, i64)> = db.all("SELECT word, n, last FROM words ORDER BY word").await?;
         assert_eq!(stored, [(1, 3, 3), (2, 1, 4)]);
         Ok(())

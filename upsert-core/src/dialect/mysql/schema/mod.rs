@@ -546,4 +546,38 @@ mod tests {
         assert_eq!(columns(r"concat(`a`,'it''s `b`',`d`)"), ["a", "d"]);
         assert_eq!(columns(r"concat(`a`,_utf8mb4\'`b`\',`d`)"), ["a", "d"]);
     }
+
+    #[test]
+    fn a_trigger_names_a_column_in_any_spelling() {
+        assert!(names("SET NEW.`Id` = 1", "id"));
+        assert!(names("BEGIN SELECT 1 INTO :new.id; END", "ID"));
+        assert!(!names("SET NEW.n = uuid(), NEW.id_of = 1", "id"));
+        assert!(names("SET NEW.n = 1", "an id"));
+    }
+
+    #[test]
+    fn a_column_keeps_values_apart_that_are_sent_as_what_it_holds() {
+        let order = |ty| column_order(ty, None);
+        let integer = KeyOrder::Classes(&[class::INTEGER]);
+        assert_eq!(order("bigint(20) unsigned"), integer);
+        assert_eq!(order("bigint unsigned"), integer);
+        assert_eq!(order("year"), KeyOrder::Unknown);
+        assert_eq!(order("float"), KeyOrder::Unknown);
+        assert_eq!(order("uuid"), KeyOrder::Unknown);
+        assert_eq!(order("datetime(6)"), KeyOrder::Classes(&[class::INSTANT]));
+        assert_eq!(order("datetime"), KeyOrder::Unknown);
+        assert_eq!(
+            order("binary(16)"),
+            KeyOrder::Classes(&[class::SIXTEEN_BYTES])
+        );
+        assert_eq!(order("binary(8)"), KeyOrder::Unknown);
+        let text = |fold| KeyOrder::TextOf {
+            classes: STRINGS,
+            fold,
+        };
+        let order = |collation| column_order("varchar(9)", Some(collation));
+        assert_eq!(order("utf8mb4_bin"), text(false));
+        assert_eq!(order("utf8mb4_general_ci"), text(true));
+        assert_eq!(order("utf8mb4_german2_ci"), KeyOrder::Unknown);
+    }
 }
