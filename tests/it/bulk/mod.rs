@@ -11,6 +11,7 @@ mod names;
 mod numbers;
 mod options;
 mod postgres;
+mod postgres_keys;
 mod savepoints;
 mod sizes;
 mod sqlite;
@@ -31,6 +32,7 @@ pub(crate) fn register(registry: &mut Registry) {
     numbers::register(registry);
     options::register(registry);
     postgres::register(registry);
+    postgres_keys::register(registry);
     savepoints::register(registry);
     sizes::register(registry);
     sqlite::register(registry);

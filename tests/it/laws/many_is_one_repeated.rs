@@ -523,6 +523,24 @@ fn wide_ascii() -> impl Strategy<Value = Wide> {
     (email, texts(&["x", "y", "z"]), 0_i64..3).prop_map(|(email, name, n)| Wide { email, name, n })
 }
 
+/// A number as the key.
+#[derive(Debug, Clone, PartialEq, Upsert, FromRow)]
+#[upsert(table = "digits", conflict = "id", accumulate = "n")]
+struct Digit {
+    id: i64,
+    name: String,
+    n: i64,
+}
+
+impl Subject for Digit {
+    const TABLE: &'static str = "SELECT * FROM digits";
+}
+
+fn digit() -> impl Strategy<Value = Digit> {
+    let id = prop::sample::select(vec![1_i64, 2, 3, 11, 12, 21]);
+    (id, texts(&["x", "y", "z"]), 0_i64..3).prop_map(|(id, name, n)| Digit { id, name, n })
+}
+
 /// An expression as the target.
 #[derive(Debug, Clone, PartialEq, Upsert, FromRow)]
 #[upsert(table = "lowered", conflict = "lower(email)", accumulate = "n")]
@@ -764,6 +782,22 @@ dialect_tests! {
         compare_many(&db.pool, wide()).await?;
         db.run(r#"DROP TABLE "wide"; CREATE TABLE "wide" ("email" CHAR(4) PRIMARY KEY, "name" TEXT NOT NULL, "n" BIGINT NOT NULL)"#).await?;
         compare_many(&db.pool_of(2), wide()).await
+    }
+
+    #[on(postgres)]
+    async fn keys_under_another_collation_than_their_column(db: Db) -> Result<()> {
+        db.run("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level1', deterministic = false)").await?;
+        db.run(r#"CREATE TABLE "wide" ("email" TEXT NOT NULL, "name" TEXT NOT NULL, "n" BIGINT NOT NULL)"#).await?;
+        db.run(r#"CREATE UNIQUE INDEX ON "wide" ("email" COLLATE ci)"#).await?;
+        compare_many(&db.pool, wide()).await
+    }
+
+    #[on(postgres)]
+    async fn numbers_that_a_trigger_rewrites(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "digits" ("id" BIGINT PRIMARY KEY, "name" TEXT NOT NULL, "n" BIGINT NOT NULL)"#).await?;
+        db.run_as_it_is("CREATE FUNCTION last_digit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := NEW.id % 10; RETURN NEW; END $$").await?;
+        db.run_as_it_is("CREATE TRIGGER last_digit BEFORE INSERT ON digits FOR EACH ROW EXECUTE FUNCTION last_digit()").await?;
+        compare_many(&db.pool, digit()).await
     }
 
     #[on(postgres)]

@@ -7,7 +7,9 @@ use super::keys::{KeyOrder, Keys};
 use super::{Operation, Rows, Settings};
 use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::model::{KeyEquality, Model};
+#[cfg(feature = "mysql")]
+use crate::model::KeyEquality;
+use crate::model::Model;
 
 /// What the database was asked about the table before the batch.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +20,8 @@ pub struct Look {
     pub(crate) in_order: bool,
     /// Whether rows have to go in a VALUES list, since the database has types that arrays do not hold.
     pub(crate) in_values: bool,
+    /// Whether a column of the key is of another type than its field, which may not be able to read it.
+    pub(crate) key_is_of_another_type: bool,
 }
 
 /// How a database carries out a batch.
@@ -127,6 +131,7 @@ impl Job<'_> {
 
 impl Look {
     /// What can be said without a look at the table.
+    #[cfg(feature = "mysql")]
     pub(crate) fn of_equality(equality: KeyEquality, columns: usize) -> Option<Self> {
         let order = match equality {
             KeyEquality::Bytes => KeyOrder::Bytes,

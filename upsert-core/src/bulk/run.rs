@@ -68,8 +68,7 @@ async fn run_in_span<DB: Dialect>(
         ));
     }
     let sortable = if settings.keep_order { 0 } else { count };
-    let chunk = settings.chunk_rows.map_or(usize::MAX, usize::from);
-    let look = DB::look(conn, model, sortable, chunk).await?;
+    let look = DB::look(conn, model, count, sortable).await?;
     let mut tally = Tally {
         span,
         on_progress,

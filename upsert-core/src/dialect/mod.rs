@@ -203,13 +203,13 @@ pub trait Dialect:
     #[doc(hidden)]
     fn way(model: &'static Model, operation: Operation, look: &Look, careful: bool) -> Way;
 
-    /// Asks what a batch has to know of the table; `rows` may go in the order of their keys, `chunk` at the most in a statement.
+    /// Asks what a batch of so many rows has to know of the table; `sortable` of them may go in the order of their keys.
     #[doc(hidden)]
     fn look(
         conn: &mut Self::Connection,
         model: &'static Model,
         rows: usize,
-        chunk: usize,
+        sortable: usize,
     ) -> impl Future<Output = Result<Look, Error>> + Send;
 
     /// The binds of a statement of about so many rows, with none of them yet.

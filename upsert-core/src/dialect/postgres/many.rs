@@ -3,7 +3,7 @@
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{
-    PgArgumentBuffer, PgArguments, PgBindIterExt, PgConnection, PgTypeInfo, Postgres,
+    PgArgumentBuffer, PgArguments, PgBindIterExt, PgConnection, PgRow, PgTypeInfo, Postgres,
 };
 use sqlx::query::Query;
 use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Row, Type, TypeInfo};
@@ -34,7 +34,9 @@ pub(super) fn way(model: &'static Model, operation: Operation, look: &Look, care
         Operation::Upsert(_) => !model.guarded,
         Operation::InsertIfAbsent(_) | Operation::GetOrInsert => false,
     };
-    if model.many.row_by_row || careful && operation.returns_rows() && !tells {
+    // A row that comes back is found by its key, which is read as its field's type.
+    let cannot_find = look.key_is_of_another_type || careful && !tells;
+    if model.many.row_by_row || operation.returns_rows() && cannot_find {
         return Way::RowByRow;
     }
     let rows = if in_values(model, look) {
@@ -59,85 +61,144 @@ fn array_type(model: &Model, place: u8) -> Option<PgTypeInfo> {
     array.type_info.map(|type_info| type_info())
 }
 
-/// Looks up how the key's columns compare, and whether types that sqlx knows by name alone are of a kind that UNNEST leaves
-/// whole. A composite type is not: it becomes several columns.
+/// Says of each column of the key how it compares, and whether its field can read it; whether types that sqlx knows by name alone
+/// are of a kind that UNNEST leaves whole (a composite type is not: it becomes several columns); and whether rows refer to other
+/// rows of the table.
+///
+/// Keys are compared as they are stored. A trigger may rewrite them, the index may have a collation of its own, and what is sent
+/// may lose something where the column is of another type. Where sqlx knows no array of the field's type, nobody knows what is
+/// sent, and only those columns are trusted that no other type is assigned to. The numbers are those of the arrays of integers and
+/// of texts.
+///
+/// It is written to be planned once: with subqueries that do not depend on the column, and few joins, the server soon keeps the
+/// plan, which is most of what the question costs.
 const LOOK: &str = "\
 SELECT
-  (SELECT array_agg(CASE
-      WHEN c.relkind NOT IN ('r', 'p') OR EXISTS (
-        SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgtype & 7 = 7
-      ) THEN 'unknown'
-      WHEN t.typtype = 'e' THEN 'bytes'
-      WHEN t.typname IN ('int2', 'int4', 'int8', 'oid', 'uuid', 'bool', 'bytea', 'date') THEN 'bytes'
-      WHEN t.typname IN ('timestamp', 'timestamptz', 'time') AND a.atttypmod IN (-1, 6) THEN 'bytes'
-      WHEN t.typname IN ('text', 'varchar', 'bpchar') AND l.collisdeterministic THEN 'text'
-      WHEN t.typname = 'citext' THEN 'fold'
-      ELSE 'unknown'
-    END ORDER BY k.place)
-   FROM unnest($2) WITH ORDINALITY AS k (name, place)
-   LEFT JOIN pg_class c ON c.oid = to_regclass($1)
-   LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = k.name AND NOT a.attisdropped
-   LEFT JOIN pg_type t ON t.oid = a.atttypid
-   LEFT JOIN pg_collation l ON l.oid = a.attcollation),
+  a.attname::text,
+  CASE
+    WHEN c.relkind NOT IN ('r', 'p') THEN 'unknown'
+    WHEN c.relhastriggers AND EXISTS (
+      SELECT FROM pg_trigger g
+      WHERE g.tgrelid = to_regclass($1) AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 7 = 7
+    ) THEN 'unknown'
+    WHEN c.relkind = 'p' AND EXISTS (
+      WITH RECURSIVE part (oid) AS (
+        SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = to_regclass($1)
+        UNION ALL SELECT h.inhrelid FROM part JOIN pg_inherits h ON h.inhparent = part.oid
+      )
+      SELECT FROM part JOIN pg_trigger g ON g.tgrelid = part.oid
+      WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 7 = 7
+    ) THEN 'unknown'
+    WHEN NOT (SELECT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation) THEN 'unknown'
+    WHEN a.attcollation <> 0 AND a.attnum = ANY (ARRAY(
+      SELECT i.indkey[p.place] FROM pg_index i CROSS JOIN generate_series(0, i.indnkeyatts - 1) AS p (place)
+      JOIN pg_collation l ON l.oid = i.indcollation[p.place]
+      WHERE i.indrelid = to_regclass($1) AND i.indisunique AND NOT l.collisdeterministic
+    )) THEN 'unknown'
+    WHEN s.sent <> t.typarray AND NOT (
+      s.sent IN (1005, 1007, 1016) AND t.typarray IN (1005, 1007, 1016)
+      OR s.sent IN (1009, 1014, 1015) AND (t.typarray IN (1009, 1014, 1015) OR t.typname = 'citext')
+    ) THEN 'unknown'
+    WHEN t.typtype = 'e' OR t.typname IN ('uuid', 'bool', 'bytea', 'char') THEN 'bytes'
+    WHEN t.typname IN ('text', 'varchar', 'bpchar') THEN 'text'
+    WHEN t.typname = 'citext' THEN 'fold'
+    WHEN s.sent IS NULL THEN 'unknown'
+    WHEN t.typname IN ('int2', 'int4', 'int8', 'oid', 'date') THEN 'bytes'
+    WHEN t.typname IN ('timestamp', 'timestamptz', 'time')
+      AND CASE d.typtype WHEN 'd' THEN d.typtypmod ELSE a.atttypmod END IN (-1, 6) THEN 'bytes'
+    ELSE 'unknown'
+  END,
+  COALESCE(s.sent = t.typarray OR s.sent IN (1009, 1014, 1015) AND t.typname IN ('text', 'varchar', 'bpchar', 'citext', 'name'), TRUE),
   (SELECT COALESCE(bool_and(COALESCE(e.typtype IN ('b', 'e', 'r', 'm'), FALSE)), TRUE)
-   FROM unnest($3) AS n (name)
+   FROM unnest($5) AS n (name)
    LEFT JOIN pg_type a ON a.oid = to_regtype(n.name)
    LEFT JOIN pg_type e ON e.oid = a.typelem),
   EXISTS (SELECT FROM pg_constraint f
-    WHERE f.contype = 'f' AND f.conrelid = to_regclass($1) AND f.confrelid = f.conrelid)";
+    WHERE f.contype = 'f' AND f.conrelid = to_regclass($1) AND f.confrelid = f.conrelid)
+FROM pg_class c
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = ANY ($2) AND NOT a.attisdropped
+JOIN pg_type d ON d.oid = a.atttypid
+JOIN pg_type t ON t.oid = CASE d.typtype WHEN 'd' THEN d.typbasetype ELSE d.oid END
+CROSS JOIN LATERAL (
+  SELECT COALESCE($3[array_position($2, a.attname::text)], to_regtype($4[array_position($2, a.attname::text)]))
+) AS s (sent)
+WHERE c.oid = to_regclass($1)";
 
 pub(super) async fn look(
     conn: &mut PgConnection,
     model: &'static Model,
     rows: usize,
-    chunk: usize,
 ) -> Result<Look, Error> {
     let many = &model.many;
-    if many.row_by_row {
+    // A single row is a single call.
+    if many.row_by_row || rows <= 1 {
         return Ok(Look::default());
     }
+    let keys = many.key_arrays.iter();
+    let keys: Vec<_> = keys.map(|place| array_type(model, *place)).collect();
+    let key_oids: Vec<_> = keys.iter().map(|array| array.as_ref()?.oid()).collect();
+    let key_names: Vec<_> = keys.iter().map(|array| name_of(array.as_ref()?)).collect();
     let arrays = many.arrays.iter().filter_map(|array| array.type_info);
     let by_name: Vec<_> = arrays
-        .map(|type_info| type_info())
-        .filter(|array| array.oid().is_none())
-        .map(|array| sqlx::TypeInfo::name(&array).to_owned())
+        .filter_map(|type_info| name_of(&type_info()))
         .collect();
-    // Rows that refer to each other are looked at when a statement has ended: the order matters to those of several.
-    let a_statement = ROWS.min(PARAMETERS / model.bound.len().max(1)).min(chunk);
-    if let (Some(look), true) = (
-        Look::of_equality(many.key, model.key.len()),
-        by_name.is_empty() && rows <= a_statement,
-    ) {
-        return Ok(look);
-    }
-    let driver = |source| Error::from_driver::<Postgres>(model, source);
-    let encode = |source| Error::encode(model, None, source);
     let mut arguments = PgArguments::default();
-    Arguments::add(&mut arguments, model.texts.postgres.relation).map_err(encode)?;
-    Arguments::add(&mut arguments, model.key).map_err(encode)?;
-    Arguments::add(&mut arguments, by_name).map_err(encode)?;
-    let rows = conn
-        .fetch_all((LOOK, Some(arguments)))
-        .await
-        .map_err(driver)?;
-    let Some(row) = rows.first() else {
-        return Ok(Look::default());
+    let added = Arguments::add(&mut arguments, model.texts.postgres.relation)
+        .and_then(|()| Arguments::add(&mut arguments, model.key))
+        .and_then(|()| Arguments::add(&mut arguments, key_oids))
+        .and_then(|()| Arguments::add(&mut arguments, key_names))
+        .and_then(|()| Arguments::add(&mut arguments, by_name));
+    added.map_err(|source| Error::encode(model, None, source))?;
+    let found = async {
+        let rows = conn.fetch_all((LOOK, Some(arguments))).await?;
+        let columns = rows.iter().map(Found::read);
+        columns.collect::<Result<Vec<_>, sqlx::Error>>()
     };
-    let orders: Option<Vec<String>> = row.try_get(0).map_err(driver)?;
-    let whole: bool = row.try_get(1).map_err(driver)?;
-    let in_order: bool = row.try_get(2).map_err(driver)?;
-    let order = |name: String| match (many.key, &*name) {
-        (KeyEquality::Bytes, _) | (_, "bytes") => KeyOrder::Bytes,
-        (KeyEquality::Unknown, _) => KeyOrder::Unknown,
-        (_, "text") => KeyOrder::Text { fold: false },
-        (_, "fold") => KeyOrder::Text { fold: true },
-        _ => KeyOrder::Unknown,
+    let found = found.await;
+    let found = found.map_err(|source| Error::from_driver::<Postgres>(model, source))?;
+    let order = |name: &&str| {
+        let column = found.iter().find(|column| column.name == **name);
+        match (many.key, column.map(|column| column.order.as_str())) {
+            (KeyEquality::Unknown, _) => KeyOrder::Unknown,
+            (_, Some("bytes")) => KeyOrder::Bytes,
+            (_, Some("text")) => KeyOrder::Text { fold: false },
+            (_, Some("fold")) => KeyOrder::Text { fold: true },
+            _ => KeyOrder::Unknown,
+        }
     };
     Ok(Look {
-        orders: orders.unwrap_or_default().into_iter().map(order).collect(),
-        in_order,
-        in_values: !whole,
+        orders: model.key.iter().map(order).collect(),
+        in_order: found.iter().any(|column| column.in_order),
+        in_values: found.iter().any(|column| !column.whole),
+        key_is_of_another_type: found.iter().any(|column| !column.reads),
     })
+}
+
+/// What [`LOOK`] says of a column of the key, and with each of the table.
+struct Found {
+    name: String,
+    order: String,
+    reads: bool,
+    whole: bool,
+    in_order: bool,
+}
+
+impl Found {
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            name: row.try_get(0)?,
+            order: row.try_get(1)?,
+            reads: row.try_get(2)?,
+            whole: row.try_get(3)?,
+            in_order: row.try_get(4)?,
+        })
+    }
+}
+
+/// The name of an array's type, if sqlx knows it by that alone.
+fn name_of(array: &PgTypeInfo) -> Option<String> {
+    let is_by_name = array.oid().is_none();
+    is_by_name.then(|| sqlx::TypeInfo::name(array).to_owned())
 }
 
 pub(super) async fn run_chunk(
@@ -385,7 +446,7 @@ fn no_such_key(model: &'static Model) -> Error {
         ErrorKind::Unsupported,
         model,
         "the database takes keys of the batch for others than were given (a rule rewrites them?), so that its rows cannot be \
-         told apart; upsert them one by one, or pass the pool instead of a transaction",
+         told apart; upsert them one by one, or by a batch with a transaction of its own: `upsert_all` with the pool",
     )
 }
 

@@ -104,9 +104,9 @@ impl Dialect for Postgres {
         conn: &mut PgConnection,
         model: &'static Model,
         rows: usize,
-        chunk: usize,
+        _: usize,
     ) -> Result<Look, Error> {
-        many::look(conn, model, rows, chunk).await
+        many::look(conn, model, rows).await
     }
 
     /// A transaction of the caller's, in which a statement has failed, answers nothing more.

@@ -102,10 +102,10 @@ impl Dialect for Sqlite {
     async fn look(
         conn: &mut SqliteConnection,
         model: &'static Model,
-        rows: usize,
         _: usize,
+        sortable: usize,
     ) -> Result<Look, Error> {
-        let orders = if rows < order::ROWS {
+        let orders = if sortable < order::ROWS {
             Vec::new()
         } else {
             order::key_orders(conn, model).await.unwrap_or_default()
