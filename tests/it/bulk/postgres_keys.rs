@@ -71,11 +71,35 @@ struct Node {
     load: String,
 }
 
+/// The same by a key that not every row has.
+#[derive(Debug, Clone, PartialEq, Upsert)]
+#[upsert(
+    table = "nodes",
+    conflict = "k",
+    conflict_where = "k IS NOT NULL",
+    insert_only = "id"
+)]
+struct Named {
+    id: i64,
+    k: Option<i64>,
+    parent: Option<i64>,
+    load: String,
+}
+
 const NODES: &str = "
     CREATE TABLE nodes (
         id BIGINT PRIMARY KEY, k BIGINT, parent BIGINT REFERENCES nodes (id), load TEXT NOT NULL CHECK (load <> 'heavy')
     );
     CREATE UNIQUE INDEX ON nodes (k) WHERE k IS NOT NULL";
+
+fn named(id: i64, k: Option<i64>, parent: Option<i64>) -> Named {
+    Named {
+        id,
+        k,
+        parent,
+        load: String::new(),
+    }
+}
 
 /// Everything in a table, as texts.
 async fn stored(conn: &mut PgConnection, table: &str) -> Result<Vec<String>> {
@@ -292,6 +316,42 @@ dialect_tests! {
         assert_eq!(Word::upsert_all(&many, &db.pool).await?, 10_002);
         let left: Vec<(String, i64)> = db.all("SELECT k, v FROM pairs WHERE lower(k) = 'zz'").await?;
         assert_eq!(left, [("zz".to_owned(), 2)]);
+        Ok(())
+    }
+
+    /// A row without a key comes back by itself, and still after the row that it needs.
+    #[on(postgres)]
+    async fn rows_without_a_key_stay_in_their_places(db: Db) -> Result<()> {
+        db.run(NODES).await?;
+        let rows = || vec![
+            named(1, Some(1), None),
+            named(2, None, Some(1)),
+            named(4, Some(4), Some(2)),
+            named(3, Some(3), Some(4)),
+            named(5, None, Some(3)),
+        ];
+        as_the_loop!(db, "nodes", Named, rows());
+        found_as_by_the_loop!(db, "nodes", Named, rows());
+        Ok(())
+    }
+
+    /// Of any table, where the order is to be kept: the row without a key refers to one that a trigger looks for.
+    #[on(postgres)]
+    async fn rows_without_a_key_stay_in_the_order_asked_for(db: Db) -> Result<()> {
+        db.run("CREATE TABLE nodes (id BIGINT PRIMARY KEY, k BIGINT UNIQUE, parent BIGINT, load TEXT NOT NULL)").await?;
+        db.run(
+            "CREATE FUNCTION has_parent() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF NEW.parent IS NOT NULL AND NOT EXISTS (SELECT FROM nodes WHERE id = NEW.parent) THEN
+                     RAISE foreign_key_violation;
+                 END IF;
+                 RETURN NULL;
+             END $$;
+             CREATE TRIGGER t AFTER INSERT ON nodes FOR EACH ROW EXECUTE FUNCTION has_parent()",
+        )
+        .await?;
+        let rows = [named(2, Some(2), None), named(1, None, Some(2)), named(3, Some(1), Some(1))];
+        let given = Named::upsert_all(&rows, &db.pool).keep_order().returning().await?;
+        assert_eq!(given, rows);
         Ok(())
     }
 

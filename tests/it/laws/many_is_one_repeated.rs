@@ -541,6 +541,40 @@ fn digit() -> impl Strategy<Value = Digit> {
     (id, texts(&["x", "y", "z"]), 0_i64..3).prop_map(|(id, name, n)| Digit { id, name, n })
 }
 
+/// Rows that may need those before them, and not all of which have a key.
+#[derive(Debug, Clone, PartialEq, Upsert, FromRow)]
+#[upsert(
+    table = "branches",
+    conflict = "k",
+    conflict_where = "k IS NOT NULL",
+    accumulate = "n"
+)]
+struct Branch {
+    k: Option<i64>,
+    parent: Option<i64>,
+    n: i64,
+}
+
+impl Subject for Branch {
+    const TABLE: &'static str = "SELECT * FROM branches";
+}
+
+/// Rows in an order in which they can be inserted one after the other. (A statement takes others, too.)
+fn branches() -> impl Strategy<Value = Vec<Branch>> {
+    let parent = prop::option::of(any::<prop::sample::Index>());
+    let row = (prop::option::of(0_i64..6), parent, 0_i64..3);
+    prop::collection::vec(row, 0..12).prop_map(|rows| {
+        let mut known = Vec::new();
+        let rows = rows.into_iter().map(|(k, parent, n)| {
+            let parent = parent.filter(|_| !known.is_empty());
+            let parent = parent.map(|parent| *parent.get(&known));
+            known.extend(k);
+            Branch { k, parent, n }
+        });
+        rows.collect()
+    })
+}
+
 /// An expression as the target.
 #[derive(Debug, Clone, PartialEq, Upsert, FromRow)]
 #[upsert(table = "lowered", conflict = "lower(email)", accumulate = "n")]
@@ -798,6 +832,14 @@ dialect_tests! {
         db.run_as_it_is("CREATE FUNCTION last_digit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := NEW.id % 10; RETURN NEW; END $$").await?;
         db.run_as_it_is("CREATE TRIGGER last_digit BEFORE INSERT ON digits FOR EACH ROW EXECUTE FUNCTION last_digit()").await?;
         compare_many(&db.pool, digit()).await
+    }
+
+    #[on(postgres, sqlite)]
+    async fn rows_that_need_those_before_them(db: Db) -> Result<()> {
+        db.run(r#"CREATE TABLE "branches" ("k" BIGINT UNIQUE, "parent" BIGINT REFERENCES "branches" ("k"), "n" BIGINT NOT NULL)"#).await?;
+        compare_random(cases(40), &(branches(), branches(), how()), |(seed, rows, how)| {
+            compare::<DB, Branch>(&db.pool, seed, rows, how)
+        })
     }
 
     #[on(postgres)]

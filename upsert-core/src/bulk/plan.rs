@@ -46,6 +46,8 @@ pub struct Job<'j> {
     pub(crate) way: Way,
     /// Whether keys may be equal that are different bytes.
     pub(crate) careful: bool,
+    /// Whether rows go in the order given, since one may need those before it.
+    pub(crate) in_order: bool,
     pub(crate) keys: Keys,
     pub(super) plan: Plan,
 }
@@ -116,6 +118,7 @@ impl<'j> Job<'j> {
             look,
             way,
             careful,
+            in_order,
             keys,
             plan,
         })

@@ -224,24 +224,49 @@ pub(super) async fn run_chunk(
         return Ok(written);
     }
     let is_lonely = |row: &usize| job.keys.is_lonely(*row);
-    if job.operation == Operation::GetOrInsert || ahead.next.iter().any(is_lonely) {
+    if job.operation == Operation::GetOrInsert || ahead.next.iter().chain(chunk).any(is_lonely) {
         // Not all of these will be written by one statement.
         ahead.next = &[];
     }
-    // Rows with a NULL in their key may look like each other, and yet be different rows.
-    let (lonely, chunk): (Vec<usize>, Vec<usize>) = chunk.iter().partition(|row| is_lonely(row));
+    // Rows with a NULL in their key may look like each other, and yet be different rows. They go one by one: in their places,
+    // where a row may need those before it.
+    if job.in_order {
+        for run in chunk.chunk_by(|one, two| is_lonely(one) == is_lonely(two)) {
+            written += if run.iter().any(is_lonely) {
+                one_by_one(conn, rows, job, run).await?
+            } else {
+                write_and_read(conn, rows, job, run, ahead).await?
+            };
+        }
+        return Ok(written);
+    }
+    let (lonely, others): (Vec<usize>, Vec<usize>) = chunk.iter().partition(|row| is_lonely(row));
     written += one_by_one(conn, rows, job, &lonely).await?;
+    written += write_and_read(conn, rows, job, &others, ahead).await?;
+    Ok(written)
+}
+
+/// Carries out rows whose keys tell them apart, and reads them.
+async fn write_and_read(
+    conn: &mut PgConnection,
+    rows: &mut dyn Rows<Postgres>,
+    job: &Job<'_>,
+    chunk: &[usize],
+    ahead: &mut Ahead<'_, Postgres>,
+) -> Result<u64, Stop> {
+    let texts = &job.model.texts.postgres;
+    let mut written = 0;
     let (done, missing) = match job.operation {
         Operation::GetOrInsert => {
-            let missing = select(conn, rows, job, &chunk).await?;
+            let missing = select(conn, rows, job, chunk).await?;
             written += (chunk.len() - missing.len()) as u64;
             let text = texts.insert_all_if_absent_returning;
             write(conn, rows, job, &missing, text, Tells::Inserted, ahead).await?
         }
         Operation::InsertIfAbsent(_) => {
             let text = texts.insert_all_if_absent_returning;
-            let (done, _) = write(conn, rows, job, &chunk, text, Tells::Nothing, ahead).await?;
-            return Ok(written + done);
+            let (done, _) = write(conn, rows, job, chunk, text, Tells::Nothing, ahead).await?;
+            return Ok(done);
         }
         Operation::Upsert(wanted) => {
             let (text, tells) = match (wanted, conn.server_version_num()) {
@@ -251,7 +276,7 @@ pub(super) async fn run_chunk(
                 (Wanted::Actions, _) => (texts.upsert_all_with_action, Tells::Action),
                 _ => (texts.upsert_all_returning, Tells::Nothing),
             };
-            let (done, missing) = write(conn, rows, job, &chunk, text, tells, ahead).await?;
+            let (done, missing) = write(conn, rows, job, chunk, text, tells, ahead).await?;
             (done, select(conn, rows, job, &missing).await?)
         }
     };
