@@ -132,22 +132,6 @@ impl Job<'_> {
     }
 }
 
-impl Look {
-    /// What can be said without a look at the table.
-    #[cfg(feature = "mysql")]
-    pub(crate) fn of_equality(equality: KeyEquality, columns: usize) -> Option<Self> {
-        let order = match equality {
-            KeyEquality::Bytes => KeyOrder::Bytes,
-            KeyEquality::Unknown => KeyOrder::Unknown,
-            KeyEquality::AskTable => return None,
-        };
-        Some(Self {
-            orders: vec![order; columns],
-            ..Self::default()
-        })
-    }
-}
-
 impl Plan {
     fn in_order(rows: Range<usize>, limit: usize) -> Self {
         Self {
