@@ -457,4 +457,21 @@ dialect_tests! {
         found_as_by_the_loop!(db, "pairs", Number, numbers(&[(2, 1), (1, 2), (2, 3)]));
         Ok(())
     }
+
+    /// What is asked before each batch costs little, since the server keeps its plan.
+    #[on(postgres)]
+    async fn what_is_asked_of_the_table_is_planned_once(db: Db) -> Result<()> {
+        if db.server.major() < 14 {
+            return Ok(());
+        }
+        db.run("CREATE TABLE pairs (k BIGINT PRIMARY KEY, v BIGINT NOT NULL)").await?;
+        let mut conn = db.connect().await?;
+        for _ in 0..10 {
+            Number::upsert_all(&numbers(&[(2, 1), (1, 2)]), &mut conn).await?;
+        }
+        let plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE $1";
+        let plans: Vec<(i64, i64)> = sqlx::query_as(plans).bind("%pg_trigger%").fetch_all(&mut conn).await?;
+        assert_eq!(plans, [(5, 5)]);
+        Ok(())
+    }
 }
