@@ -206,7 +206,8 @@ async fn pause(retry: u32) {
 
 /// Where statements can be taken back to, without what came before them.
 ///
-/// They are not sqlx's: it would count them, and where the database has ended the transaction itself, it could not stop to.
+/// They are not sqlx's, which counts its own: where the database has ended the transaction by itself, sqlx's rollback fails, and it
+/// goes on counting.
 struct Savepoint {
     set: &'static str,
     release: &'static str,
