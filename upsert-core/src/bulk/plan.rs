@@ -7,9 +7,7 @@ use super::keys::{KeyOrder, Keys};
 use super::{Operation, Rows, Settings};
 use crate::dialect::Dialect;
 use crate::error::Error;
-#[cfg(feature = "mysql")]
-use crate::model::KeyEquality;
-use crate::model::Model;
+use crate::model::{KeyEquality, Model};
 
 /// What the database was asked about the table before the batch.
 #[derive(Debug, Clone, Default)]
